@@ -1,0 +1,1 @@
+"""What the chapters import: data, figures, profiles, training guards, the ledger and runs."""

@@ -1,0 +1,281 @@
+"""The command `course`: run the chapters, build the book, check the pinned outputs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import typer
+from nbformat import NotebookNode
+
+from course import book, notebooks
+from course.data import DataError, find_source
+from course.ledger import LedgerError, judge_all, load
+from course.notebooks import NotebookError
+from course.profiles import PROFILES, ProfileError, check_profile
+from course.runs import (
+    Paths,
+    Record,
+    inputs,
+    papermill_command,
+    reason_to_run,
+    run_chapter,
+    sees_gpu,
+    write_atomically,
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Run the chapters of the course and build the book from what ran.",
+    epilog="Exit codes: 0 all is well, 1 a notebook or the book failed, 2 wrong use or bad input.",
+)
+
+Profile = Annotated[
+    str, typer.Option("--profile", "-p", help=f"How much to compute: {', '.join(PROFILES)}.")
+]
+Root = Annotated[Path, typer.Option(help="The folder of the project.", show_default="here")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Chosen = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Chapters to take, as paths. Default: every notebook in notebooks/."),
+]
+
+
+def say(text: str) -> None:
+    """Tell the user what happens; stdout is kept for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on stderr and exit code 2."""
+    try:
+        app()
+    except (DataError, LedgerError, NotebookError, ProfileError) as error:
+        say(f"course: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("course: interrupted; the same command goes on where it stopped")
+        sys.exit(130)
+
+
+def _run(chosen: list[Path], profile: str, paths: Paths, limit: float | None, force: bool):
+    """Run what needs a run; return the records of all chosen chapters."""
+    # All notebooks and data are checked before the first one runs
+    facts = {chapter: inputs(chapter, profile, paths.root) for chapter in chosen}
+    for dataset in sorted({name for chapter in chosen for name in facts[chapter]["data"]}):
+        source = find_source(dataset)
+        say(f"data: {source.description}" + (f" ({source.reason})" if source.reason else ""))
+        if profile == "full" and not source.real:
+            raise DataError(
+                f"the profile 'full' refuses stand-in data: set COURSE_DATA to a folder with "
+                f"{dataset}.npz, or connect to the internet"
+            )
+    records = []
+    for chapter in chosen:
+        reason = "--force" if force else reason_to_run(chapter, profile, paths, facts[chapter])
+        if reason is None:
+            record = Record.load(paths.record(chapter, profile))
+            say(f"{chapter.name} ({profile}): up to date, ran in {record.seconds:.0f} s")
+        else:
+            say(f"{chapter.name} ({profile}): {reason}")
+            record = run_chapter(chapter, profile, paths, limit, say)
+            say(f"{chapter.name} ({profile}): {record.status} in {record.seconds:.0f} s")
+        records.append(record)
+    for record in records:
+        if record.status != "passed":
+            say(f"\nFAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
+    return records
+
+
+@app.command()
+def run(
+    chosen: Chosen = None,
+    profile: Profile = "quick",
+    require_gpu: Annotated[
+        bool, typer.Option("--require-gpu", help="Fail at once where TensorFlow sees no GPU.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(help="Seconds for one notebook. Default: 300, 900 or 14,400 by profile."),
+    ] = None,
+    publish: Annotated[
+        bool,
+        typer.Option("--publish", help="Keep the records in book/results, for the results page."),
+    ] = False,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Run chapters with papermill; run only those whose code, data or versions changed.
+
+    The executed notebooks and their records are left in work/runs/PROFILE. A notebook that fails
+    does not keep the others from running.
+
+    Examples:
+
+        course run
+
+        course run --profile smoke notebooks/1_cnn_rnn_basics.ipynb
+
+        course run --profile full --require-gpu --publish
+    """
+    check_profile(profile)
+    if require_gpu and not sees_gpu():
+        say("course: --require-gpu: TensorFlow sees no GPU here")
+        raise typer.Exit(1)
+    paths = Paths(root)
+    chapters = chosen or notebooks.find_chapters(paths.notebooks)
+    records = _run(chapters, profile, paths, time_limit, force)
+    if publish:
+        for record in records:
+            if record.status == "passed":
+                name = f"{record.started[:10]}_{record.notebook}_{record.profile}.json"
+                (root / "book/results").mkdir(exist_ok=True)
+                record.save(root / "book/results" / name)
+                say(f"kept book/results/{name}")
+    if as_json:
+        print(json.dumps([asdict(record) for record in records], indent=1))
+    raise typer.Exit(any(record.status != "passed" for record in records))
+
+
+@app.command(name="book")
+def build_book(profile: Profile = "quick", root: Root = Path()) -> None:
+    """Run what needs a run and build the book; its pages are left in _build/html.
+
+    Examples:
+
+        course book
+
+        COURSE_DATA=../datasets course book --profile full
+    """
+    check_profile(profile)
+    chapters = notebooks.find_chapters(Paths(root).notebooks)
+    records = _run(chapters, profile, Paths(root), None, force=False)
+    good = book.build(root, book.stage(root, profile), say)
+    failed = [record for record in records if record.status != "passed"]
+    if failed:
+        say(f"\nThe book is built, but {len(failed)} of {len(records)} chapters failed:")
+        for record in failed:
+            say(f"FAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
+    elif not good:
+        say("\nThe book is built, but Jupyter Book warned (above); a warning is an error here.")
+    say(f"\nOpen {(root / '_build/html/index.html').absolute().as_uri()}")
+    say(book.data_note(records).replace(":::{warning}\n", "").removesuffix("\n:::"))
+    raise typer.Exit(bool(failed) or not good)
+
+
+@app.command()
+def ledger(profile: Profile = "quick", as_json: AsJson = False, root: Root = Path()) -> None:
+    """List every claim of the documents with our value and the verdict of the last runs.
+
+    Ends with 1 if a claim is not reproduced, or no run has judged it.
+
+    Examples:
+
+        course ledger
+
+        course ledger --profile smoke --json
+    """
+    check_profile(profile)
+    runs = book.records(root, profile)
+    judgements = {
+        path.stem: judge_all(load(path), runs) for path in sorted(root.glob("book/ledger/*.yml"))
+    }
+    if as_json:
+        rows = {
+            name: [
+                {"id": j.claim.id, "document": j.claim.seed, "ours": j.ours, "verdict": j.verdict}
+                for j in items
+            ]
+            for name, items in judgements.items()
+        }
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for name, items in judgements.items():
+            print(name)
+            for j in items:
+                print(f"  {j.claim.id}: {j.verdict or f'not judged: {j.reason}'}")
+    bad = [j for items in judgements.values() for j in items if j.verdict != j.claim.verdict]
+    raise typer.Exit(bool(bad))
+
+
+@app.command()
+def pins(
+    chosen: Chosen = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write what the code makes now into the chapters.")
+    ] = False,
+    root: Root = Path(),
+) -> None:
+    """Check with nbval that the outputs committed in the chapters are what the code makes.
+
+    These are the cells tagged nbval-check-output. The chapters run in the profile smoke.
+
+    Examples:
+
+        course pins
+
+        course pins --update notebooks/1_cnn_rnn_basics.ipynb
+    """
+    paths = Paths(root)
+    chapters = chosen or notebooks.find_chapters(paths.notebooks)
+    if update:
+        _pin(chapters, paths)
+        return
+    folder = root / "work" / "pins"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    copies = []
+    for chapter in chapters:
+        notebooks.check_parameters(notebooks.read(chapter), chapter)
+        copies.append(folder / chapter.name)
+        command = papermill_command(chapter, copies[-1], "smoke")
+        command[command.index("--progress-bar")] = "--prepare-only"
+        say("$ " + " ".join(command))
+        subprocess.run([sys.executable, "-m", *command], check=True, stderr=subprocess.DEVNULL)
+    command = ["pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    command += ["-m", "", *(os.path.relpath(copy) for copy in copies)]
+    say("$ " + " ".join(command))
+    raise typer.Exit(subprocess.run([sys.executable, "-m", *command]).returncode)
+
+
+def _pin(chapters: list[Path], paths: Paths) -> None:
+    records = _run(chapters, "smoke", paths, None, force=False)
+    if any(record.status != "passed" for record in records):
+        raise typer.Exit(1)
+    for chapter in chapters:
+        executed = notebooks.read(paths.executed(chapter, "smoke"))
+        _write_if_changed(chapter, notebooks.pin_outputs(notebooks.read(chapter), executed))
+
+
+def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
+    """Write a notebook as it is committed; return whether that changed the file."""
+    text = nbformat.writes(notebook) + "\n"
+    if path.read_text(encoding="utf-8") == text:
+        return False
+    write_atomically(path, text)
+    say(f"wrote {path}")
+    return True
+
+
+@app.command()
+def strip(files: Annotated[list[Path], typer.Argument(help="Notebooks.")]) -> None:
+    """Remove the outputs from notebooks, but for cells tagged nbval-check-output.
+
+    Ends with 1 if a file changed, as pre-commit expects it.
+
+    Examples:
+
+        course strip notebooks/*.ipynb
+    """
+    changed = [
+        _write_if_changed(path, notebooks.pin_outputs(notebooks.read(path), None)) for path in files
+    ]
+    raise typer.Exit(any(changed))

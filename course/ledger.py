@@ -1,0 +1,299 @@
+"""The reproduction ledger: every claim of a document that can be checked, and its verdict.
+
+The claims of a document stand in `book/ledger/NOTEBOOK.yml`, named after the chapter that checks
+them. A claim names a metric that the chapter glues; the verdict comes from a run, never from the
+file: the file says only which verdict the claim earns if its check holds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from course.runs import Record
+
+REPRODUCED = "reproduced"
+DIFFERENTLY = "reproduced differently"
+WRONG = "wrong in the document"
+VERDICTS = (REPRODUCED, DIFFERENTLY, WRONG)
+CHECKS = ("exact", "within", "at_least")
+
+
+class LedgerError(Exception):
+    """A ledger that can't be used; the message names the file, the claim and the mend."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of a document.
+
+    Attributes:
+        id: its name, unique in the file.
+        says: what the document says, in our words.
+        seed: the value that the document gives, or a short text.
+        metric: the name under which the chapter glues our value.
+        verdict: what the claim earns if its check holds, one of `VERDICTS`.
+        check: one of `exact: VALUE`, `within: [VALUE, TOLERANCE]`, `at_least: VALUE`; by default
+            `exact` with the document's own value.
+        profile: the profile whose run decides, or "any".
+        real_data: whether only a run on real data decides.
+        why: the reason, where the verdict is not "reproduced".
+        section: the chapter's heading, as in a link, where the claim is checked.
+        quote: the few words of the document that an erratum is about.
+        mend: what is right, where the document is wrong or out of date.
+        ours: a few words around our value, with `{}` in its place.
+    """
+
+    id: str
+    says: str
+    seed: Any
+    metric: str
+    verdict: str
+    section: str
+    check: dict[str, Any]
+    profile: str = "any"
+    real_data: bool = False
+    why: str = ""
+    quote: str = ""
+    mend: str = ""
+    ours: str = "{}"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The claims of one document."""
+
+    notebook: str
+    title: str
+    about: str
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run says of a claim.
+
+    `verdict` is the claim's own if the check holds, "not reproduced" if it does not, and None if
+    no run could decide; `reason` then says why.
+    """
+
+    claim: Claim
+    ours: Any
+    verdict: str | None
+    reason: str
+    record: Record | None
+
+
+def load(path: Path) -> Ledger:
+    """Read the ledger of one document.
+
+    Raises:
+        LedgerError: the file is not YAML, or a claim lacks a field, has an unknown one, an unknown
+            verdict or check, or gives no reason for a verdict other than "reproduced".
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = content["claims"]
+        title, about = content["title"], content["about"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise LedgerError(f"{path}: needs title, about and claims ({error})") from None
+    claims = tuple(_claim(path, row) for row in rows)
+    names = [claim.id for claim in claims]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise LedgerError(f"{path}: claim {twice[0]!r} stands there twice; rename one")
+    return Ledger(path.stem, title, about, claims)
+
+
+def _claim(path: Path, row: dict[str, Any]) -> Claim:
+    name = row.get("id", "without id") if isinstance(row, dict) else row
+    try:
+        claim = Claim(**({"check": {"exact": row.get("seed")}} | row))
+    except (TypeError, AttributeError) as error:
+        raise LedgerError(f"{path}: claim {name!r}: {error}") from None
+    if claim.verdict not in VERDICTS:
+        raise LedgerError(
+            f"{path}: claim {name!r}: verdict {claim.verdict!r} is none of {', '.join(VERDICTS)}"
+        )
+    if len(claim.check) != 1 or next(iter(claim.check)) not in CHECKS:
+        raise LedgerError(f"{path}: claim {name!r}: check must be one of {', '.join(CHECKS)}")
+    if claim.verdict != REPRODUCED and not (claim.why and claim.mend):
+        raise LedgerError(f"{path}: claim {name!r}: {claim.verdict!r} needs why and mend")
+    return claim
+
+
+def holds(check: dict[str, Any], ours: Any) -> bool:
+    """Tell whether our value passes a check; shapes may be lists or tuples."""
+    [(kind, expected)] = check.items()
+    if kind == "exact":
+        return type(_plain(ours)) is type(_plain(expected)) and _plain(ours) == _plain(expected)
+    if kind == "within":
+        value, tolerance = expected
+        return abs(ours - value) <= tolerance
+    return ours >= expected
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def judge(claim: Claim, records: Iterable[Record]) -> Judgement:
+    """Judge a claim by the first record that may decide it.
+
+    Args:
+        claim: the claim.
+        records: runs of the claim's chapter, the preferred one first.
+    """
+    reasons = []
+    for record in records:
+        if claim.profile not in ("any", record.profile):
+            reasons.append(f"needs a {claim.profile} run")
+        elif claim.real_data and not record.real_data:
+            reasons.append("needs real data")
+        elif claim.metric not in record.metrics:
+            reasons.append(f"the run has no value {claim.metric}")
+        else:
+            ours = record.metrics[claim.metric]
+            good = holds(claim.check, ours)
+            return Judgement(claim, ours, claim.verdict if good else "not reproduced", "", record)
+    return Judgement(claim, None, None, reasons[0] if reasons else "no run yet", None)
+
+
+def committed_records(folder: Path) -> list[Record]:
+    """Return the records that are kept in the repository, the newest first."""
+    records = [Record.load(path) for path in folder.glob("*.json")]
+    return sorted((r for r in records if r), key=lambda record: record.started, reverse=True)
+
+
+def judge_all(ledger: Ledger, records: Iterable[Record]) -> list[Judgement]:
+    """Judge every claim of a ledger by the runs of its chapter."""
+    runs = [
+        record
+        for record in records
+        if record.notebook == ledger.notebook and record.status == "passed"
+    ]
+    return [judge(claim, runs) for claim in ledger.claims]
+
+
+def shown(value: Any) -> str:
+    """Return a value as the pages print it: 93,322, 0.9896, (None, 26, 26, 32), yes."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}" if 1e-3 <= abs(value) < 10 else f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(str, value))})"
+    return str(value)
+
+
+def ledger_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
+    """Return the ledger as Markdown: per document a count of verdicts and a table of claims."""
+    parts = []
+    for ledger in ledgers:
+        judgements = judge_all(ledger, records)
+        counts = {
+            verdict: sum(judgement.verdict == verdict for judgement in judgements)
+            for verdict in (*VERDICTS, "not reproduced", None)
+        }
+        told = ", ".join(
+            f"{count} {verdict or 'not judged yet'}" for verdict, count in counts.items() if count
+        )
+        lines = [
+            f"## {ledger.title}",
+            "",
+            ledger.about,
+            "",
+            f"{len(judgements)} claims: {told}. "
+            f"Checked in [the chapter](../notebooks/{ledger.notebook}.ipynb).",
+            "",
+            ":::{table}",
+            ":class: ledger",
+            "",
+            "| The document says | Its value | Our run | Verdict |",
+            "|---|---|---|---|",
+            *(_row(ledger, judgement) for judgement in judgements),
+            ":::",
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _row(ledger: Ledger, judgement: Judgement) -> str:
+    claim = judgement.claim
+    link = f"[{claim.says}](../notebooks/{ledger.notebook}.ipynb#{claim.section})"
+    if judgement.verdict is None:
+        verdict = f"not judged yet: {judgement.reason}"
+    else:
+        verdict = f"**{judgement.verdict}**" + (f": {claim.why}" if claim.why else "")
+        if judgement.record and claim.profile != "any":
+            verdict += f" ({judgement.record.profile} run of {judgement.record.started[:10]})"
+    cells = (link, shown(claim.seed), _ours(judgement), verdict)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _ours(judgement: Judgement) -> str:
+    if judgement.record is None:
+        return "–"
+    return judgement.claim.ours.format(shown(judgement.ours))
+
+
+def errata_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
+    """Return the errata as Markdown: what is wrong in each document, or works otherwise today."""
+    parts = []
+    for ledger in ledgers:
+        parts.append(f"## {ledger.title}")
+        for judgement in judge_all(ledger, records):
+            claim = judgement.claim
+            if claim.verdict == REPRODUCED:
+                continue
+            said = _sentence(claim.says) + (f" It says “{claim.quote}”." if claim.quote else "")
+            ours = _ours(judgement) if judgement.verdict else judgement.reason
+            link = f"[Run and explained here](../notebooks/{ledger.notebook}.ipynb#{claim.section})"
+            parts.append(
+                f"### {claim.id.replace('-', ' ').capitalize()}\n\n"
+                f"- **The document:** {said}\n"
+                f"- **Our run:** {_sentence(ours)} {_sentence(claim.why)}\n"
+                f"- **Right:** {_sentence(claim.mend)} {link}."
+            )
+    return "\n\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+
+
+def results_page(records: Iterable[Record]) -> str:
+    """Return the runs as Markdown: per run one table of facts and one of its metrics."""
+    parts = []
+    for record in records:
+        facts = {
+            "Notebook": f"[{record.notebook}](../notebooks/{record.notebook}.ipynb)",
+            "Profile": record.profile,
+            "Started": record.started.replace("T", " ").replace("+00:00", " UTC"),
+            "Result": record.status,
+            "Wall time": f"{record.seconds:,.0f} s",
+            "Peak memory": f"{shown(record.peak_memory_mib)} MiB",
+            "Device": record.device or "–",
+            "Data": "; ".join(source["description"] for source in record.data) or "none",
+            "Versions": ", ".join(
+                f"{name} {number}"
+                for name, number in {"Python": record.python, **record.packages}.items()
+            ),
+        }
+        rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+        metrics = "\n".join(
+            f"| `{name}` | {shown(value)} |" for name, value in sorted(record.metrics.items())
+        )
+        parts.append(
+            f"## {record.notebook}, {record.profile}, {record.started[:10]}\n\n"
+            f"| Run | |\n|---|---|\n{rows}\n\n"
+            f"```{{dropdown}} All {len(record.metrics)} values of this run\n"
+            f"| Value | Measured |\n|---|---|\n{metrics}\n```"
+        )
+    return "\n\n".join(parts)

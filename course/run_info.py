@@ -1,0 +1,92 @@
+"""What a run found and what it ran on, kept in the executed notebook."""
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from IPython.display import Markdown
+from myst_nb import glue
+
+from course import data
+
+PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")
+
+
+def keep(**values: Any) -> None:
+    """Keep values for the text, the ledger and the record of the run, each under its name.
+
+    They are glued with `myst_nb.glue`, without showing them. NumPy's numbers become Python's, so
+    that they print as plain numbers.
+    """
+    for name, value in values.items():
+        glue(name, value.item() if isinstance(value, np.generic) else value, display=False)
+
+
+def device() -> str:
+    """Return the name of the device that TensorFlow computes on: the GPUs, or the processor."""
+    tf = sys.modules.get("tensorflow")
+    gpus = tf.config.list_physical_devices("GPU") if tf else []
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus
+    ]
+    return ", ".join(names) or f"CPU, {cpu_name()}, {len(psutil.Process().cpu_affinity())} cores"
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it, or its architecture."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def collect(profile: str) -> dict[str, Any]:
+    """Return the facts of this run.
+
+    Returns:
+        `profile`, `device`, `python`, `packages` (name to version), `seconds` since this process
+        started, `peak_memory_mib` of this process so far, and `data`: the sources that
+        `course.data` read, as dictionaries without local paths.
+    """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+    sources = [asdict(source) | {"description": source.description} for source in data.used()]
+    for source in sources:
+        del source["path"]
+    return {
+        "profile": profile,
+        "device": device(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "seconds": round(time.time() - psutil.Process(os.getpid()).create_time(), 1),
+        "peak_memory_mib": round(peak / unit),
+        "data": sources,
+    }
+
+
+def show(profile: str) -> Markdown:
+    """Show what this notebook ran on, and glue it as `run_info` for the record of the run."""
+    info = collect(profile)
+    keep(run_info=json.dumps(info))
+    rows = {
+        "Profile": info["profile"],
+        "Data": "; ".join(source["description"] for source in info["data"]) or "none",
+        "Device": info["device"],
+        "Time since the kernel started": f"{info['seconds']:.0f} s",
+        "Peak memory": f"{info['peak_memory_mib']:,} MiB",
+        "Versions": f"Python {info['python']}, "
+        + ", ".join(f"{name} {number}" for name, number in info["packages"].items()),
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return Markdown("\n".join(["| This run | |", "|---|---|", *lines]))
