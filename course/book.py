@@ -85,7 +85,7 @@ def records(root: Path, profile: str) -> list[Record]:
 
 def _tables(root: Path, profile: str) -> dict[str, str]:
     runs = records(root, profile)
-    ledgers = [ledger.load(path) for path in sorted(root.glob("book/ledger/*.yml"))]
+    ledgers = ledger.load_all(root / "book/ledger")
     return {
         "ledger": ledger.ledger_page(ledgers, runs),
         "errata": ledger.errata_page(ledgers, runs),

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from course import book, notebooks
 from course.data import DataError, find_source
-from course.ledger import LedgerError, judge_all, load
+from course.ledger import LedgerError, judge_all, load_all
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.runs import (
@@ -157,6 +157,7 @@ def build_book(profile: Profile = "quick", root: Root = Path()) -> None:
     """
     check_profile(profile)
     chapters = notebooks.find_chapters(Paths(root).notebooks)
+    load_all(root / "book/ledger")  # a slip in there is told now, not after the runs
     records = _run(chapters, profile, Paths(root), None, force=False)
     good = book.build(root, book.stage(root, profile), say)
     failed = [record for record in records if record.status != "passed"]
@@ -186,7 +187,7 @@ def ledger(profile: Profile = "quick", as_json: AsJson = False, root: Root = Pat
     check_profile(profile)
     runs = book.records(root, profile)
     judgements = {
-        path.stem: judge_all(load(path), runs) for path in sorted(root.glob("book/ledger/*.yml"))
+        claims.notebook: judge_all(claims, runs) for claims in load_all(root / "book/ledger")
     }
     if as_json:
         rows = {

@@ -224,12 +224,11 @@ def note(*datasets: str) -> "Markdown":
 
 
 def _told(source: Source) -> str:
-    reason = f" ({source.reason})" if source.reason else ""
     if source.real:
-        return f"Data: {source.description}{reason}."
+        return f"Data: {source.description}."
     spec = _spec(source.dataset)
     return (
-        f"> **This is not {spec.title}.** {spec.title} could not be had here{reason}. In its "
+        f"> **This is not {spec.title}.** {spec.title} could not be had here. In its "
         f"place stands a {source.description}. Everything runs, but the numbers on this page are "
         f"**not** {spec.title}'s. For the real data, run this again with a connection to the "
         f"internet, or put `{spec.name}.npz` into a folder and name that folder in the "

@@ -97,13 +97,21 @@ def load(path: Path) -> Ledger:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = content["claims"]
         title, about = content["title"], content["about"]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise LedgerError(f"{path}, line {line}: not YAML, {error.problem}") from None
+    except (KeyError, TypeError) as error:
         raise LedgerError(f"{path}: needs title, about and claims ({error})") from None
     claims = tuple(_claim(path, row) for row in rows)
     names = [claim.id for claim in claims]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise LedgerError(f"{path}: claim {twice[0]!r} stands there twice; rename one")
     return Ledger(path.stem, title, about, claims)
+
+
+def load_all(folder: Path) -> list[Ledger]:
+    """Read the ledgers of all documents, in order of their chapters."""
+    return [load(path) for path in sorted(folder.glob("*.yml"))]
 
 
 def _claim(path: Path, row: dict[str, Any]) -> Claim:

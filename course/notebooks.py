@@ -39,7 +39,7 @@ def read(path: Path) -> NotebookNode:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
         raise NotebookError(f"{path}: no such notebook") from None
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError) as error:
+    except Exception as error:  # nbformat trips over a broken file in many ways
         reason = str(error).partition("\n")[0][:100]
         raise NotebookError(
             f"{path}: not a valid notebook ({reason}); restore it from version control"
@@ -168,14 +168,19 @@ def failure(executed: NotebookNode, otherwise: str) -> Failure:
         executed: the notebook that papermill saved last.
         otherwise: the error to name where no cell holds one (a dead kernel, a time limit).
     """
+    last = Failure(None, "", otherwise)
     for number, cell in enumerate(source_cells(executed), start=1):
-        status = cell.metadata.get("papermill", {}).get("status")
+        facts = cell.metadata.get("papermill", {})
+        status = facts.get("status")
+        if cell.cell_type == "code" and facts.get("start_time"):
+            last = Failure(number, cell.source, otherwise)
         for output in cell.get("outputs", []):
             if output.output_type == "error" and status == "failed":
                 return Failure(number, cell.source, f"{output.ename}: {output.evalue}")
         if status in ("failed", "running"):
-            return Failure(number, cell.source, otherwise)
-    return Failure(None, "", otherwise)
+            return last
+    # When the kernel dies papermill marks all cells as completed: it died in the last that began
+    return last
 
 
 PINNED = "nbval-check-output"

@@ -872,7 +872,6 @@ def test_note_on_a_stand_in_is_a_marked_paragraph(tmp_path):
     assert html.count("<blockquote>") == html.count("<p>") == 1
     for words in (
         "handwritten digits, enlarged to 28×28",
-        "COURSE_DOWNLOAD=never forbids a download",
         "<strong>not</strong> MNIST's",
         "<code>mnist.npz</code>",
         "<code>COURSE_DATA</code>",

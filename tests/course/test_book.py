@@ -1,0 +1,112 @@
+"""The book: what is staged, and real builds by Jupyter Book of a small project."""
+
+import os
+
+import pytest
+import yaml
+
+from course import book, notebooks
+from course.runs import Record
+
+REAL = {"description": "MNIST from here", "real": True}
+STAND_IN = {"description": "stand-in for MNIST", "real": False}
+
+
+def run_of(*sources):
+    return Record("1_a", "quick", "passed", "2026-01-01", 1.0, data=list(sources))
+
+
+def test_tables_stand_where_a_page_names_them():
+    page = "# Ledger\n\n{{ ledger }}\n\nnot {{ ledger }} here\n{{ other }}\n"
+    filled = book.fill(page, {"ledger": "| a \\1 |"})
+    assert filled == "# Ledger\n\n| a \\1 |\n\nnot {{ ledger }} here\n{{ other }}\n"
+
+
+def test_the_page_says_what_data_the_numbers_come_from():
+    assert "computed on MNIST from here." in book.data_note([run_of(REAL)])
+    assert "not how well the models do" in book.data_note([run_of(REAL), run_of(STAND_IN)])
+    assert book.data_note([run_of(STAND_IN)]).startswith(":::{warning}")
+    assert "not run" in book.data_note([])
+
+
+def test_without_a_repository_there_are_no_buttons_for_it(project):
+    project.add("1_a", "1")
+    config = yaml.safe_load((book.stage(project.root, "smoke") / "_config.yml").read_text())
+    assert "launch_buttons" not in config
+    assert "repository" not in config
+    assert "use_repository_button" not in config["html"]
+
+
+def test_with_a_repository_there_are(project):
+    project.add("1_a", "1")
+    path = project.root / "_config.yml"
+    path.write_text(path.read_text().replace('url: ""', 'url: "https://example.org/a/b"'))
+    config = yaml.safe_load((book.stage(project.root, "smoke") / "_config.yml").read_text())
+    assert config["repository"]["url"] == "https://example.org/a/b"
+    assert config["launch_buttons"]["colab_url"]
+
+
+def test_staging_again_touches_only_what_changed(project):
+    project.add("1_a", "1")
+    chapter = project.add("2_b", "1")
+    stage = book.stage(project.root, "smoke")
+    for path in stage.rglob("*.*"):
+        os.utime(path, (0, 0))
+    (project.root / "book/welcome.md").write_text("# Hello\n")
+    chapter.unlink()
+    book.stage(project.root, "smoke")
+    touched = {path.name for path in stage.rglob("*") if path.is_file() and path.stat().st_mtime}
+    assert touched == {"welcome.md"}
+    assert not (stage / "notebooks/2_b.ipynb").exists()
+
+
+@pytest.mark.slow
+def test_a_failing_notebook_fails_the_book_and_the_other_pages_are_built(project):
+    project.add("1_a", "x = 1", "x / 0")
+    project.add("2_b", "print('here I am')")
+    done = project.course("book", "--profile", "smoke")
+    assert done.returncode == 1
+    assert "FAILED 1_a.ipynb (smoke), cell 4:\n    x / 0\nZeroDivisionError" in done.stderr
+    html = project.root / "_build/html"
+    assert "here I am" in (html / "notebooks/2_b.html").read_text()
+    assert "ZeroDivisionError" in (html / "notebooks/1_a.html").read_text()
+    assert (html / "index.html").exists()
+
+
+@pytest.mark.slow
+def test_a_warning_fails_the_book_also_the_second_time(project):
+    project.add("1_a", "1")
+    welcome = project.root / "book/welcome.md"
+    welcome.write_text("# Welcome\n\n[nowhere](#nowhere)\n")
+    for _ in range(2):
+        done = project.course("book", "--profile", "smoke")
+        assert done.returncode == 1
+        assert "Jupyter Book warned" in done.stderr
+    welcome.write_text("# Welcome\n")
+    assert project.course("book", "--profile", "smoke").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_second_book_runs_nothing_and_new_prose_arrives(project):
+    chapter = project.add("1_a", "print(6 * 7)")
+    assert project.course("book", "--profile", "smoke").returncode == 0
+    source = chapter.read_text()
+    chapter.write_text(source.replace("# A chapter", "# Better words"))
+    done = project.course("book", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    assert "up to date" in done.stderr
+    assert "papermill" not in done.stderr
+    assert "file://" in done.stderr
+    page = (project.root / "_build/html/notebooks/1_a.html").read_text()
+    assert "Better words" in page
+    assert "42" in page
+
+
+def test_a_page_shows_the_code_of_its_run_only(project):
+    chapter = project.add("1_a", "1")
+    executed = project.paths.executed(chapter, "smoke")
+    executed.parent.mkdir(parents=True)
+    executed.write_text(chapter.read_text().replace('"1"', '"2"'))
+    with pytest.raises(ValueError, match="other code"):
+        book.stage(project.root, "smoke")
+    assert notebooks.read(chapter).cells[-1].source == "1"
