@@ -1,0 +1,1 @@
+"""The tools that teachers run: exercises, their banks of answers, and grading."""

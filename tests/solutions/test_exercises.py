@@ -1,0 +1,281 @@
+"""Every exercise under solutions/: its form, its marks by plain nbgrader, its bank of answers."""
+
+import ast
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from autograder.bank import (
+    VISIBLE_TESTS_PASS,
+    bank_folder,
+    read_bank,
+    read_outcomes,
+    submit_bank,
+)
+from autograder.exercises import (
+    find_assignments,
+    find_orphans,
+    find_stale,
+    read_tasks,
+    released_notebooks,
+)
+from autograder.nbgrader_course import find_course, read_notebooks, temporary_course
+
+COURSE = find_course(Path(__file__).resolve().parent)
+ASSIGNMENTS = find_assignments(COURSE)
+TESTED_TASKS = [
+    (assignment, task.name)
+    for assignment in ASSIGNMENTS
+    for task in read_tasks(read_notebooks(COURSE.solutions / assignment))
+    if not task.by_hand
+]
+REGION = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1", re.DOTALL)
+
+each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS)
+each_tested_task = pytest.mark.parametrize(("assignment", "task"), TESTED_TASKS)
+
+
+def source(assignment):
+    """Return the teacher's notebooks of an assignment."""
+    return read_notebooks(COURSE.solutions / assignment)
+
+
+def released(assignment):
+    """Return the committed exercise of an assignment."""
+    return released_notebooks(COURSE.exercises / assignment)
+
+
+def cells(notebooks, name=None):
+    """Return all cells of some notebooks, or the one with a grade id."""
+    found = [cell for notebook in notebooks.values() for cell in notebook.cells]
+    if name is None:
+        return found
+    (cell,) = (c for c in found if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+    return cell
+
+
+def test_there_are_exercises():
+    assert ASSIGNMENTS
+    assert find_orphans(COURSE) == []
+
+
+# ------------------------------------------------------------------------------ form, no grading
+
+
+@each_assignment
+def test_the_points_make_100_in_8_to_12_tasks(assignment):
+    tasks = read_tasks(source(assignment))
+    assert sum(task.points for task in tasks) == 100
+    assert 8 <= len(tasks) <= 12
+    assert any(task.by_hand for task in tasks)
+    assert all(len(task.tests) == 1 for task in tasks if not task.by_hand)
+
+
+@each_assignment
+def test_the_table_and_the_headings_give_the_points_of_each_task(assignment):
+    tasks = read_tasks(source(assignment))
+    text = "\n".join(c.source for c in cells(source(assignment)) if c.cell_type == "markdown")
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (\d+) \|$", text, re.MULTILINE)
+    headings = re.findall(r"^## Task (\d+): (.+?) \((\d+) points(?:,.*)?\)$", text, re.MULTILINE)
+    assert rows == headings
+    assert [(int(n), int(points)) for n, _, points in rows] == [
+        (n, task.points) for n, task in enumerate(tasks, start=1)
+    ]
+
+
+@each_assignment
+def test_the_source_has_no_outputs_and_stable_ids(assignment):
+    for notebook in source(assignment).values():
+        assert notebook.metadata.kernelspec.name == "python3"
+        for cell in notebook.cells:
+            assert cell.get("outputs", []) == []
+            assert cell.get("execution_count") is None
+            assert cell.id == cell.metadata.get("nbgrader", {}).get("grade_id", cell.id)
+        ids = [cell.id for cell in notebook.cells]
+        assert len(set(ids)) == len(ids)
+
+
+@each_assignment
+def test_code_that_students_do_not_write_is_locked(assignment):
+    for cell in cells(source(assignment)):
+        if cell.cell_type == "code":
+            meta = cell.metadata.nbgrader
+            assert meta.solution != meta.locked, f"{cell.id} must be an answer or locked"
+
+
+@each_tested_task
+def test_the_test_cell_says_when_the_visible_tests_pass(assignment, task):
+    name = next(t.tests[0] for t in read_tasks(source(assignment)) if t.name == task)
+    assert name == f"test_{task}"
+    visible, hidden = cells(source(assignment), name).source.split("### BEGIN HIDDEN TESTS")
+    assert VISIBLE_TESTS_PASS.search(visible.strip().splitlines()[-1])
+    assert "assert " in visible
+    assert "assert " in hidden
+
+
+@each_assignment
+def test_every_assertion_has_a_message(assignment):
+    for cell in cells(source(assignment)):
+        if cell.cell_type == "code" and cell.metadata.nbgrader.grade:
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.Assert):
+                    assert node.msg is not None, f"{cell.id}, line {node.lineno}"
+
+
+@each_assignment
+def test_nothing_hidden_is_released(assignment):
+    text = json.dumps([cell.source for cell in cells(released(assignment))])
+    for secret in ("BEGIN HIDDEN", "END HIDDEN", "BEGIN SOLUTION", "END SOLUTION", "Rubric"):
+        assert secret not in text
+
+    def lines(sources):
+        return {line.strip() for source in sources for line in source.splitlines() if line.strip()}
+
+    sources = [cell.source for cell in cells(source(assignment))]
+    secret = lines(match[1] for text in sources for match in REGION.findall(text))
+    shown = lines(REGION.sub("", text) for text in sources)
+    assert len(secret - shown) > 100, "the test must have something to look for"
+    assert not (secret - shown) & lines(cell.source for cell in cells(released(assignment)))
+
+
+@each_tested_task
+def test_the_bank_has_enough_answers(assignment, task):
+    answers = read_bank(bank_folder(COURSE, assignment), read_tasks(source(assignment)))[task]
+    assert sum(not answer.right for answer in answers) >= 3
+    assert sum(answer.right for answer in answers) >= 2
+    assert len({answer.code for answer in answers}) == len(answers)
+
+
+# --------------------------------------------------------------------------- by plain nbgrader
+
+
+class Graded:
+    """An assignment after plain nbgrader commands have graded many submissions of it.
+
+    The environment is not activated, and the home folder holds a kernel called python3 that does
+    not start.
+    """
+
+    def __init__(self, course, assignment, home):
+        self.course = course
+        self.assignment = assignment
+        self.home = home
+        broken = {"argv": ["/bin/false"], "display_name": "Broken", "language": "python"}
+        for kernels in (".local/share/jupyter/kernels", "Library/Jupyter/kernels"):
+            (home / kernels / "python3").mkdir(parents=True)
+            (home / kernels / "python3" / "kernel.json").write_text(json.dumps(broken))
+
+        self.nbgrader("generate_assignment", assignment)
+        self.exercise = released_notebooks(course.exercises / assignment)
+        self.tasks = read_tasks(self.exercise)
+        self.bank = read_bank(bank_folder(COURSE, assignment), self.tasks)
+        submit_bank(course, assignment, self.exercise, self.bank)
+        course.submit("solution", assignment, source(assignment))
+        course.submit("unchanged", assignment, self.exercise)
+        self.nbgrader("autograde", assignment)
+        self.nbgrader("generate_feedback", assignment, "--student=solution")
+        self.nbgrader("export")
+        self.marks = course.marks(assignment)
+        self.outcomes = read_outcomes(course, assignment, self.tasks, self.bank)
+
+    def nbgrader(self, *arguments):
+        """Run an nbgrader command as it is typed, with a PATH that knows no environment."""
+        done = subprocess.run(
+            [Path(sys.executable).parent / "nbgrader", *arguments],
+            cwd=self.course.root,
+            env={"HOME": str(self.home), "PATH": os.defpath, "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="session")
+def grade(tmp_path_factory):
+    """Grade an assignment once, and remember it for all tests."""
+    graded = {}
+    with ExitStack() as courses:
+
+        def grade_once(assignment):
+            if assignment not in graded:
+                course = courses.enter_context(temporary_course(COURSE, [assignment]))
+                graded[assignment] = Graded(course, assignment, tmp_path_factory.mktemp("home"))
+            return graded[assignment]
+
+        yield grade_once
+
+
+@pytest.mark.slow
+def test_committed_exercises_are_fresh():
+    assert find_stale(COURSE, ASSIGNMENTS) == {}, "run `autograder release`"
+
+
+@pytest.mark.slow
+@each_assignment
+def test_plain_nbgrader_generates_the_committed_exercise(grade, assignment):
+    for path in (COURSE.exercises / assignment).glob("*.ipynb"):
+        generated = grade(assignment).course.exercises / assignment / path.name
+        assert generated.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+@each_assignment
+def test_the_solution_earns_all_but_the_written_answer(grade, assignment):
+    graded = grade(assignment)
+    marks = graded.marks["solution"]
+    assert len(marks) == len(graded.tasks)
+    for task in graded.tasks:
+        if task.by_hand:
+            assert marks[task.name].needs_human
+            assert marks[task.name].points == 0
+        else:
+            assert marks[task.tests[0]].points == task.points, task.name
+    written = sum(task.points for task in graded.tasks if task.by_hand)
+    assert sum(mark.points for mark in marks.values()) == 100 - written
+
+
+@pytest.mark.slow
+@each_assignment
+def test_the_exercise_unchanged_earns_nothing(grade, assignment):
+    marks = grade(assignment).marks["unchanged"]
+    assert sum(mark.max_points for mark in marks.values()) == 100
+    assert [mark.points for mark in marks.values()] == [0] * len(marks)
+    assert not any(mark.needs_human for mark in marks.values())
+
+
+@pytest.mark.slow
+@each_assignment
+def test_marks_are_exported_and_feedback_is_written(grade, assignment):
+    graded = grade(assignment)
+    written = sum(task.points for task in graded.tasks if task.by_hand)
+    with (graded.course.work / "grades.csv").open(newline="") as file:
+        scores = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert scores.keys() == graded.marks.keys()
+    assert (scores["solution"], scores["unchanged"]) == (100 - written, 0)
+    (page,) = (graded.course.work / "feedback" / "solution" / assignment).glob("*.html")
+    assert "Task 1" in page.read_text("utf-8")
+
+
+@pytest.mark.slow
+@each_tested_task
+def test_right_answers_keep_all_points_and_wrong_ones_lose_all(grade, assignment, task):
+    outcomes = [o for o in grade(assignment).outcomes if o.answer.task == task]
+    assert len(outcomes) == len(grade(assignment).bank[task])
+    assert [o.answer.name for o in outcomes if not o.as_expected] == []
+
+
+@pytest.mark.slow
+@each_tested_task
+def test_hidden_tests_find_what_the_visible_ones_let_pass(grade, assignment, task):
+    outcomes = [o for o in grade(assignment).outcomes if o.answer.task == task]
+    assert any(o.failed_by == "hidden" for o in outcomes if not o.answer.right)
+    assert any(o.failed_by == "visible" for o in outcomes if not o.answer.right)
