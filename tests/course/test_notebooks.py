@@ -2,8 +2,8 @@ import json
 
 import nbformat
 import pytest
-from conftest import notebook
 from nbformat.v4 import new_code_cell, new_output
+from projects import notebook
 
 from course import notebooks
 from course.notebooks import NotebookError

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import ROOT
+from projects import ROOT
 
 from course import ledger, notebooks
 from course.profiles import PROFILES

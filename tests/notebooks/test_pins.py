@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import ROOT
+from projects import ROOT
 
 from course import notebooks
 
