@@ -79,14 +79,14 @@ def show_images(
 
 
 def print_summary(model: Any) -> None:
-    """Print `model.summary()` as plain text, 72 characters wide.
+    """Print `model.summary()` as plain text, 60 characters wide.
 
     In a notebook Keras shows its table as HTML with colours of its own, which dark pages can't
     change, and an empty output before it; nbval can't compare it either.
     """
     lines: list[str] = []
     with capture_output():
-        model.summary(line_length=72, print_fn=lines.append)
+        model.summary(line_length=60, print_fn=lines.append)
     print("\n".join(lines).strip("\n"))
 
 

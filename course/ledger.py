@@ -195,7 +195,8 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-3 <= abs(value) < 10 else f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return f"({', '.join(map(str, value))})"
+        items = [shown(item) if isinstance(item, list | tuple) else str(item) for item in value]
+        return f"({', '.join(items)})"
     return str(value)
 
 
@@ -260,12 +261,14 @@ def errata_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
             if claim.verdict == REPRODUCED:
                 continue
             said = _sentence(claim.says) + (f" It says “{claim.quote}”." if claim.quote else "")
-            ours = _ours(judgement) if judgement.verdict else judgement.reason
+            ours = f"{_sentence(_ours(judgement))} {_sentence(claim.why)}"
+            if judgement.verdict != claim.verdict:
+                ours = _sentence(judgement.verdict or judgement.reason)
             link = f"[Run and explained here](../notebooks/{ledger.notebook}.ipynb#{claim.section})"
             parts.append(
                 f"### {claim.id.replace('-', ' ').capitalize()}\n\n"
                 f"- **The document:** {said}\n"
-                f"- **Our run:** {_sentence(ours)} {_sentence(claim.why)}\n"
+                f"- **Our run:** {ours}\n"
                 f"- **Right:** {_sentence(claim.mend)} {link}."
             )
     return "\n\n".join(parts)

@@ -38,7 +38,14 @@ def device() -> str:
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus
     ]
-    return ", ".join(names) or f"CPU, {cpu_name()}, {len(psutil.Process().cpu_affinity())} cores"
+    return ", ".join(names) or f"CPU, {cpu_name()}, {cores()} cores"
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def cpu_name() -> str:

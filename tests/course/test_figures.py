@@ -60,4 +60,4 @@ def test_a_summary_is_plain_text(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == 'Model: "m"'
     assert any("15 (60.00 B)" in line for line in lines)
-    assert max(map(len, lines)) <= 72
+    assert max(map(len, lines)) <= 60

@@ -147,6 +147,7 @@ def test_the_errata_have_what_is_not_simply_reproduced(tmp_path):
         (44.0, "44"),
         (True, "yes"),
         ([None, 26], "(None, 26)"),
+        ([[None, 20], [60000, 20]], "((None, 20), (60000, 20))"),
         (None, "–"),
         ("sequential_5", "sequential_5"),
     ],
