@@ -1,1 +1,1 @@
-"""What the chapters import: data, figures, profiles, training guards, the ledger and runs."""
+"""What the chapters of the course import, and the command that runs them and builds the book."""

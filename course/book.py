@@ -4,53 +4,65 @@ Jupyter Book gets a folder of its own: the pages of `book/` with the run's table
 chapters with the outputs of their runs. So a page never shows a number that its run did not make.
 """
 
+from __future__ import annotations
+
+import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 import yaml
 
 from course import ledger, notebooks
 from course.runs import Paths, Record, write_atomically
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+class BookError(Exception):
+    """A book that can't be put together; the message names the file and the mend."""
+
 
 def stage(root: Path, profile: str) -> Path:
     """Put together the sources of the book in `work/book`; return that folder.
 
-    Files that did not change are not written again, so that Sphinx rebuilds only the pages that
-    did.
-
     Raises:
+        BookError: the configuration can't be read.
         NotebookError: a notebook can't be read.
         LedgerError: a ledger can't be read.
     """
-    target, paths = root / "work" / "book", Paths(root)
-    files = {Path("_toc.yml"): (root / "_toc.yml").read_text(encoding="utf-8")}
-    files[Path("_config.yml")] = _config(root)
-    tables = _tables(root, profile)
-    for page in sorted(root.glob("book/**/*.md")):
-        files[page.relative_to(root)] = fill(page.read_text(encoding="utf-8"), tables)
-    for other in sorted(p for p in root.glob("book/**/*") if p.suffix in (".css", ".bib", ".svg")):
-        files[other.relative_to(root)] = other.read_text(encoding="utf-8")
+    import nbformat
+
+    target, paths, tables = root / "work" / "book", Paths(root), _tables(root, profile)
+    files = {"_config.yml": _config(root).encode(), "_toc.yml": _toc(root)}
+    for path in sorted(root.glob("book/**/*")):
+        if path.suffix == ".md":
+            page = fill(path.read_text(encoding="utf-8"), tables)
+            files[str(path.relative_to(root))] = page.encode()
+        elif path.is_file():
+            files[str(path.relative_to(root))] = path.read_bytes()
     for chapter in notebooks.find_chapters(paths.notebooks):
-        files[chapter.relative_to(root)] = nbformat.writes(_page(chapter, profile, paths))
+        page = nbformat.writes(_page(chapter, profile, paths))
+        files[str(chapter.relative_to(root))] = page.encode()
     for exercise in sorted(root.glob("notebooks/exercises/*/*.ipynb")):
-        files[exercise.relative_to(root)] = exercise.read_text(encoding="utf-8")
-    for path, text in files.items():
-        if not (target / path).exists() or (target / path).read_text(encoding="utf-8") != text:
-            write_atomically(target / path, text)
+        files[str(exercise.relative_to(root))] = exercise.read_bytes()
+    for name, content in files.items():
+        path = target / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     for old in [path for path in target.rglob("*") if path.is_file()]:
-        if old.relative_to(target) not in files:
+        if str(old.relative_to(target)) not in files:
             old.unlink()
     return target
 
 
-def _page(chapter: Path, profile: str, paths: Paths) -> nbformat.NotebookNode:
+def _page(chapter: Path, profile: str, paths: Paths) -> NotebookNode:
     """Return a chapter with the outputs of its run; as it was left, if the run failed."""
     source = notebooks.read(chapter)
     record = Record.load(paths.record(chapter, profile))
@@ -59,28 +71,65 @@ def _page(chapter: Path, profile: str, paths: Paths) -> nbformat.NotebookNode:
         return source
     if record is not None and record.status != "passed":
         return notebooks.read(executed)
-    return notebooks.with_outputs(source, notebooks.read(executed))
+    try:
+        return notebooks.with_outputs(source, notebooks.read(executed))
+    except ValueError:  # the chapter changed while it ran; the next `course book` runs it again
+        return notebooks.read(executed)
+
+
+def check_configuration(root: Path) -> None:
+    """Check what `stage` reads beside the notebooks, before anything runs.
+
+    Raises:
+        BookError: the configuration can't be read.
+        LedgerError: a ledger can't be read.
+    """
+    _config(root)
+    _toc(root)
+    ledger.load_all(root / "book/ledger")
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except FileNotFoundError:
+        raise BookError(f"{path}: missing; restore it from version control") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise BookError(f"{path}, line {line}: not YAML, {error.problem}") from None
+    if not isinstance(content, dict):
+        raise BookError(f"{path}: names and values expected, as `title: ...`")
+    return content
+
+
+def _toc(root: Path) -> bytes:
+    _read_yaml(root / "_toc.yml")
+    return (root / "_toc.yml").read_bytes()
 
 
 def _config(root: Path) -> str:
     """Return the configuration; without launch buttons where no repository is named."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    if not config.get("repository", {}).get("url"):
+    config = _read_yaml(root / "_config.yml")
+    if not (config.get("repository") or {}).get("url"):
         config.pop("repository", None)
         config.pop("launch_buttons", None)
         for button in ("use_repository_button", "use_issues_button", "use_edit_page_button"):
-            config.get("html", {}).pop(button, None)
+            (config.get("html") or {}).pop(button, None)
     return yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
 
 
 def records(root: Path, profile: str) -> list[Record]:
     """Return the records that the pages show: the runs of this build, then the committed ones."""
+    return _runs_of_this_build(root, profile) + ledger.committed_records(root / "book/results")
+
+
+def _runs_of_this_build(root: Path, profile: str) -> list[Record]:
     paths = Paths(root)
-    now = [
+    found = [
         Record.load(paths.record(chapter, profile))
         for chapter in notebooks.find_chapters(paths.notebooks)
     ]
-    return [record for record in now if record] + ledger.committed_records(root / "book/results")
+    return [record for record in found if record]
 
 
 def _tables(root: Path, profile: str) -> dict[str, str]:
@@ -90,7 +139,7 @@ def _tables(root: Path, profile: str) -> dict[str, str]:
         "ledger": ledger.ledger_page(ledgers, runs),
         "errata": ledger.errata_page(ledgers, runs),
         "results": ledger.results_page(runs),
-        "data": data_note(runs[: len(notebooks.find_chapters(root / "notebooks"))]),
+        "data": data_note(_runs_of_this_build(root, profile)),
     }
 
 
@@ -123,30 +172,43 @@ def fill(page: str, tables: dict[str, str]) -> str:
 def build(root: Path, source: Path, say: Callable[[str], None] = print) -> bool:
     """Build the book with Jupyter Book, warnings as errors; return whether it succeeded.
 
-    The HTML is left in `_build/html`, whether or not there were warnings.
+    The HTML is left in `_build/html`, whether or not there were warnings. Nothing is built if the
+    last build succeeded from the same sources.
     """
-    built = root / "_build" / ".built"
+    html, stamp = root / "_build" / "html", root / "_build" / ".built"
+    digest = _digest(source)
+    if (html / "index.html").exists() and stamp.exists() and stamp.read_text() == digest:
+        say("the book is up to date")
+        return True
+    # All pages, always: a build of some would repeat no warning of the others, and keep titles
+    # and links of the old ones
     command = [
         *("jupyter-book", "build", os.path.relpath(source)),
         *("--path-output", os.path.relpath(root)),
-        *("-W", "--keep-going"),
+        *("--all", "-W", "--keep-going"),
     ]
-    # Sphinx warns of a page only when it reads it: after a build with warnings, read all again
-    if not built.exists():
-        shutil.rmtree(root / "_build", ignore_errors=True)
-    built.unlink(missing_ok=True)
+    stamp.unlink(missing_ok=True)
     say("$ " + " ".join(command))
-    environment = os.environ | {"PATH": _path_with_environment()}
-    done = subprocess.run([_script("jupyter-book"), *command[1:]], env=environment)
+    bin_folder = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")])}
+    done = subprocess.run([f"{bin_folder}/jupyter-book", *command[1:]], env=environment)
     if done.returncode == 0:
-        write_atomically(built, "")
+        _remove_old_pages(html, source)
+        write_atomically(stamp, digest)
     return done.returncode == 0
 
 
-def _script(name: str) -> str:
-    """Return the path of a command of this environment, which need not be activated."""
-    return str(Path(sys.executable).parent / name)
+def _digest(folder: Path) -> str:
+    result = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        result.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+        result.update(path.read_bytes())
+    return result.hexdigest()
 
 
-def _path_with_environment() -> str:
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+def _remove_old_pages(html: Path, source: Path) -> None:
+    """Remove pages whose source is gone, as that of a chapter with another name."""
+    for page in [*html.glob("notebooks/**/*.html"), *html.glob("book/**/*.html")]:
+        stem = page.relative_to(html).with_suffix("")
+        if not any((source / stem).with_suffix(suffix).exists() for suffix in (".md", ".ipynb")):
+            page.unlink()

@@ -1,19 +1,23 @@
 """The command `course`: run the chapters, build the book, check the pinned outputs."""
 
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import nbformat
 import typer
-from nbformat import NotebookNode
 
 from course import book, notebooks
+from course.book import BookError
 from course.data import DataError, find_source
 from course.ledger import LedgerError, judge_all, load_all
 from course.notebooks import NotebookError
@@ -22,12 +26,16 @@ from course.runs import (
     Paths,
     Record,
     inputs,
+    kernel_environment,
     papermill_command,
     reason_to_run,
     run_chapter,
     sees_gpu,
     write_atomically,
 )
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,17 +63,62 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 2."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     try:
         app()
-    except (DataError, LedgerError, NotebookError, ProfileError) as error:
+    except (BookError, DataError, LedgerError, NotebookError, ProfileError) as error:
         say(f"course: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("course: interrupted; the same command goes on where it stopped")
-        sys.exit(130)
+    except OSError as error:
+        say(f"course: {error.filename or 'system'}: {error.strerror or error}")
+        sys.exit(2)
 
 
-def _run(chosen: list[Path], profile: str, paths: Paths, limit: float | None, force: bool):
+def _stop(number: int, frame: object) -> None:
+    """End as by Ctrl-C, so that papermill and its kernel are ended too."""
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait until no other command works in `work/` of this project; keep others out."""
+    import fcntl
+
+    (root / "work").mkdir(exist_ok=True)
+    with (root / "work" / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another course command is at work here; waiting for it to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        except KeyboardInterrupt:
+            say("\ncourse: interrupted; the same command goes on where this one stopped")
+            raise typer.Exit(130) from None
+
+
+def _chapters(chosen: list[Path] | None, root: Path) -> list[Path]:
+    """Return the chapters that a user named, or all.
+
+    Raises:
+        NotebookError: one of them is not a chapter of this project.
+    """
+    folder = Paths(root).notebooks
+    for path in chosen or []:
+        if path.resolve().parent != folder.resolve():
+            raise NotebookError(f"{path}: not in {folder}, so it is no chapter of this project")
+    return chosen or notebooks.find_chapters(folder)
+
+
+def _run(
+    chosen: list[Path],
+    profile: str,
+    paths: Paths,
+    limit: float | None = None,
+    force: bool = False,
+) -> list[Record]:
     """Run what needs a run; return the records of all chosen chapters."""
     # All notebooks and data are checked before the first one runs
     facts = {chapter: inputs(chapter, profile, paths.root) for chapter in chosen}
@@ -104,7 +157,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
     time_limit: Annotated[
         float | None,
-        typer.Option(help="Seconds for one notebook. Default: 300, 900 or 14,400 by profile."),
+        typer.Option(
+            min=1, help="Seconds for one notebook. Default: 300, 900 or 14,400 by profile."
+        ),
     ] = None,
     publish: Annotated[
         bool,
@@ -131,13 +186,13 @@ def run(
         say("course: --require-gpu: TensorFlow sees no GPU here")
         raise typer.Exit(1)
     paths = Paths(root)
-    chapters = chosen or notebooks.find_chapters(paths.notebooks)
-    records = _run(chapters, profile, paths, time_limit, force)
+    with _alone(root):
+        records = _run(_chapters(chosen, root), profile, paths, time_limit, force)
     if publish:
         for record in records:
             if record.status == "passed":
-                name = f"{record.started[:10]}_{record.notebook}_{record.profile}.json"
-                (root / "book/results").mkdir(exist_ok=True)
+                when = record.started[:16].replace(":", "")
+                name = f"{when}_{record.notebook}_{record.profile}.json"
                 record.save(root / "book/results" / name)
                 say(f"kept book/results/{name}")
     if as_json:
@@ -156,19 +211,21 @@ def build_book(profile: Profile = "quick", root: Root = Path()) -> None:
         COURSE_DATA=../datasets course book --profile full
     """
     check_profile(profile)
-    chapters = notebooks.find_chapters(Paths(root).notebooks)
-    load_all(root / "book/ledger")  # a slip in there is told now, not after the runs
-    records = _run(chapters, profile, Paths(root), None, force=False)
-    good = book.build(root, book.stage(root, profile), say)
+    book.check_configuration(root)
+    with _alone(root):
+        records = _run(_chapters(None, root), profile, Paths(root))
+        good = book.build(root, book.stage(root, profile), say)
     failed = [record for record in records if record.status != "passed"]
+    index = root / "_build/html/index.html"
+    if not good:
+        say("\nJupyter Book warned or failed (above); a warning is an error here.")
     if failed:
-        say(f"\nThe book is built, but {len(failed)} of {len(records)} chapters failed:")
+        say(f"\n{len(failed)} of {len(records)} chapters failed:")
         for record in failed:
             say(f"FAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
-    elif not good:
-        say("\nThe book is built, but Jupyter Book warned (above); a warning is an error here.")
-    say(f"\nOpen {(root / '_build/html/index.html').absolute().as_uri()}")
-    say(book.data_note(records).replace(":::{warning}\n", "").removesuffix("\n:::"))
+    if index.exists():
+        say(f"\nOpen {index.absolute().as_uri()}")
+        say(book.data_note(records).replace(":::{warning}\n", "").removesuffix("\n:::"))
     raise typer.Exit(bool(failed) or not good)
 
 
@@ -225,30 +282,37 @@ def pins(
 
         course pins --update notebooks/1_cnn_rnn_basics.ipynb
     """
-    paths = Paths(root)
-    chapters = chosen or notebooks.find_chapters(paths.notebooks)
-    if update:
-        _pin(chapters, paths)
-        return
-    folder = root / "work" / "pins"
+    chapters = _chapters(chosen, root)
+    with _alone(root):
+        if update:
+            _pin(chapters, Paths(root))
+        else:
+            raise typer.Exit(_compare(chapters, root / "work" / "pins"))
+
+
+def _compare(chapters: list[Path], folder: Path) -> int:
+    """Let nbval compare the pinned outputs; return its exit code."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     copies = []
     for chapter in chapters:
-        notebooks.check_parameters(notebooks.read(chapter), chapter)
+        notebooks.check(notebooks.read(chapter), chapter)
         copies.append(folder / chapter.name)
         command = papermill_command(chapter, copies[-1], "smoke")
         command[command.index("--progress-bar")] = "--prepare-only"
         say("$ " + " ".join(command))
-        subprocess.run([sys.executable, "-m", *command], check=True, stderr=subprocess.DEVNULL)
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
+        if done.returncode:
+            raise NotebookError(f"{chapter}: {done.stderr.strip().splitlines()[-1]}")
     command = ["pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     command += ["-m", "", *(os.path.relpath(copy) for copy in copies)]
     say("$ " + " ".join(command))
-    raise typer.Exit(subprocess.run([sys.executable, "-m", *command]).returncode)
+    done = subprocess.run([sys.executable, "-m", *command], env=kernel_environment())
+    return done.returncode
 
 
 def _pin(chapters: list[Path], paths: Paths) -> None:
-    records = _run(chapters, "smoke", paths, None, force=False)
+    records = _run(chapters, "smoke", paths)
     if any(record.status != "passed" for record in records):
         raise typer.Exit(1)
     for chapter in chapters:
@@ -258,6 +322,8 @@ def _pin(chapters: list[Path], paths: Paths) -> None:
 
 def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
     """Write a notebook as it is committed; return whether that changed the file."""
+    import nbformat
+
     text = nbformat.writes(notebook) + "\n"
     if path.read_text(encoding="utf-8") == text:
         return False

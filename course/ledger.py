@@ -5,6 +5,7 @@ them. A claim names a metric that the chapter glues; the verdict comes from a ru
 file: the file says only which verdict the claim earns if its check holds.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 
 import yaml
 
+from course.profiles import PROFILES
 from course.runs import Record
 
 REPRODUCED = "reproduced"
 DIFFERENTLY = "reproduced differently"
 WRONG = "wrong in the document"
 VERDICTS = (REPRODUCED, DIFFERENTLY, WRONG)
-CHECKS = ("exact", "within", "at_least")
 
 
 class LedgerError(Exception):
@@ -102,6 +103,8 @@ def load(path: Path) -> Ledger:
         raise LedgerError(f"{path}, line {line}: not YAML, {error.problem}") from None
     except (KeyError, TypeError) as error:
         raise LedgerError(f"{path}: needs title, about and claims ({error})") from None
+    if not isinstance(rows, list) or not rows:
+        raise LedgerError(f"{path}: claims must be a list of at least one claim")
     claims = tuple(_claim(path, row) for row in rows)
     names = [claim.id for claim in claims]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -116,26 +119,48 @@ def load_all(folder: Path) -> list[Ledger]:
 
 def _claim(path: Path, row: dict[str, Any]) -> Claim:
     name = row.get("id", "without id") if isinstance(row, dict) else row
+    wrong = f"{path}: claim {name!r}: "
     try:
         claim = Claim(**({"check": {"exact": row.get("seed")}} | row))
     except (TypeError, AttributeError) as error:
-        raise LedgerError(f"{path}: claim {name!r}: {error}") from None
+        raise LedgerError(f"{wrong}{error}") from None
     if claim.verdict not in VERDICTS:
+        raise LedgerError(f"{wrong}verdict {claim.verdict!r} is none of {', '.join(VERDICTS)}")
+    if not _is_check(claim.check):
         raise LedgerError(
-            f"{path}: claim {name!r}: verdict {claim.verdict!r} is none of {', '.join(VERDICTS)}"
+            f"{wrong}check must be one of exact: VALUE, within: [NUMBER, NUMBER], at_least: NUMBER"
         )
-    if len(claim.check) != 1 or next(iter(claim.check)) not in CHECKS:
-        raise LedgerError(f"{path}: claim {name!r}: check must be one of {', '.join(CHECKS)}")
+    if claim.profile not in ("any", *PROFILES):
+        raise LedgerError(f"{wrong}profile {claim.profile!r} is none of any, {', '.join(PROFILES)}")
     if claim.verdict != REPRODUCED and not (claim.why and claim.mend):
-        raise LedgerError(f"{path}: claim {name!r}: {claim.verdict!r} needs why and mend")
+        raise LedgerError(f"{wrong}{claim.verdict!r} needs why and mend")
+    if claim.ours.count("{}") != 1 or re.search(r"[{}]", claim.ours.replace("{}", "")):
+        raise LedgerError(f"{wrong}ours needs one {{}} where our value goes")
     return claim
+
+
+def _is_check(check: Any) -> bool:
+    def number(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+
+    match check:
+        case {"exact": _, **rest} if not rest:
+            return True
+        case {"within": [value, tolerance], **rest} if not rest:
+            return number(value) and number(tolerance)
+        case {"at_least": value, **rest} if not rest:
+            return number(value)
+    return False
 
 
 def holds(check: dict[str, Any], ours: Any) -> bool:
     """Tell whether our value passes a check; shapes may be lists or tuples."""
     [(kind, expected)] = check.items()
     if kind == "exact":
+        # True is not 1 here, and a list may be a tuple
         return type(_plain(ours)) is type(_plain(expected)) and _plain(ours) == _plain(expected)
+    if isinstance(ours, bool) or not isinstance(ours, int | float):
+        return False
     if kind == "within":
         value, tolerance = expected
         return abs(ours - value) <= tolerance
@@ -149,6 +174,9 @@ def _plain(value: Any) -> Any:
 def judge(claim: Claim, records: Iterable[Record]) -> Judgement:
     """Judge a claim by the first record that may decide it.
 
+    A run of another profile, or on a stand-in where real data is needed, may not decide; a run
+    that failed or did not keep the value may, and gives no verdict.
+
     Args:
         claim: the claim.
         records: runs of the claim's chapter, the preferred one first.
@@ -157,10 +185,12 @@ def judge(claim: Claim, records: Iterable[Record]) -> Judgement:
     for record in records:
         if claim.profile not in ("any", record.profile):
             reasons.append(f"needs a {claim.profile} run")
+        elif record.status != "passed":
+            return Judgement(claim, None, None, "the run failed", record)
         elif claim.real_data and not record.real_data:
             reasons.append("needs real data")
         elif claim.metric not in record.metrics:
-            reasons.append(f"the run has no value {claim.metric}")
+            return Judgement(claim, None, None, f"the run has no value {claim.metric}", record)
         else:
             ours = record.metrics[claim.metric]
             good = holds(claim.check, ours)
@@ -176,11 +206,7 @@ def committed_records(folder: Path) -> list[Record]:
 
 def judge_all(ledger: Ledger, records: Iterable[Record]) -> list[Judgement]:
     """Judge every claim of a ledger by the runs of its chapter."""
-    runs = [
-        record
-        for record in records
-        if record.notebook == ledger.notebook and record.status == "passed"
-    ]
+    runs = [record for record in records if record.notebook == ledger.notebook]
     return [judge(claim, runs) for claim in ledger.claims]
 
 
@@ -239,14 +265,14 @@ def _row(ledger: Ledger, judgement: Judgement) -> str:
         verdict = f"not judged yet: {judgement.reason}"
     else:
         verdict = f"**{judgement.verdict}**" + (f": {claim.why}" if claim.why else "")
-        if judgement.record and claim.profile != "any":
+        if judgement.record and (claim.real_data or claim.profile != "any"):
             verdict += f" ({judgement.record.profile} run of {judgement.record.started[:10]})"
     cells = (link, shown(claim.seed), _ours(judgement), verdict)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _ours(judgement: Judgement) -> str:
-    if judgement.record is None:
+    if judgement.verdict is None:
         return "–"
     return judgement.claim.ours.format(shown(judgement.ours))
 
@@ -282,7 +308,8 @@ def _sentence(text: str) -> str:
 def results_page(records: Iterable[Record]) -> str:
     """Return the runs as Markdown: per run one table of facts and one of its metrics."""
     parts = []
-    for record in records:
+    once = {(r.notebook, r.profile, r.started): r for r in records}  # a kept run may be this one
+    for record in once.values():
         facts = {
             "Notebook": f"[{record.notebook}](../notebooks/{record.notebook}.ipynb)",
             "Profile": record.profile,

@@ -1,14 +1,19 @@
 """Reading notebooks: which there are, what they depend on, what their outputs hold."""
 
+from __future__ import annotations
+
 import ast
+import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
+from course.values import literal
+
+if TYPE_CHECKING:  # nbformat takes a second to import, and commands that fail early must be quick
+    from nbformat import NotebookNode
 
 
 class NotebookError(Exception):
@@ -35,10 +40,14 @@ def read(path: Path) -> NotebookNode:
     Raises:
         NotebookError: the file is missing, or not a notebook.
     """
+    import nbformat
+
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
         raise NotebookError(f"{path}: no such notebook") from None
+    except OSError as error:
+        raise NotebookError(f"{path}: not a notebook that can be read ({error.strerror})") from None
     except Exception as error:  # nbformat trips over a broken file in many ways
         reason = str(error).partition("\n")[0][:100]
         raise NotebookError(
@@ -62,11 +71,12 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in source_cells(notebook) if cell.cell_type == "code"]
 
 
-def check_parameters(notebook: NotebookNode, path: Path) -> None:
-    """Check that papermill can set the profile.
+def check(notebook: NotebookNode, path: Path) -> None:
+    """Check that papermill can run a chapter in a profile.
 
     Raises:
-        NotebookError: there is not just one cell tagged `parameters`, or it sets no `profile`.
+        NotebookError: there is not just one cell tagged `parameters`, or it sets no `profile`, or
+            a cell is tagged `raises-exception`, which papermill takes for a failure.
     """
     cells = [cell for cell in code_cells(notebook) if "parameters" in tags(cell)]
     if len(cells) != 1:
@@ -78,21 +88,35 @@ def check_parameters(notebook: NotebookNode, path: Path) -> None:
             f"{path}: the cell tagged 'parameters' sets no profile; "
             'write `profile = "quick"` in it'
         )
+    for number, cell in enumerate(source_cells(notebook), start=1):
+        if "raises-exception" in tags(cell):
+            raise NotebookError(
+                f"{path}: cell {number} is tagged 'raises-exception', which papermill counts as a "
+                "failure; catch the error with try and except, and print it"
+            )
 
 
 def python_source(notebook: NotebookNode) -> str:
-    """Return all code of the notebook as one text, without IPython's magics."""
-    lines = "\n".join(cell.source for cell in code_cells(notebook)).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!")))
+    """Return all code of the notebook as plain Python: IPython's magics become calls."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    transform = TransformerManager().transform_cell
+    return "\n".join(transform(cell.source) for cell in code_cells(notebook))
 
 
 def imported_modules(code: str, package: Path) -> set[Path]:
     """Return the files of `package` that `code` imports, directly or through one another.
 
+    All files, if the code is no Python, as it may import any of them.
+
     Args:
         code: Python source.
         package: the folder of a package, as `course/`.
     """
+    try:
+        ast.parse(code)
+    except SyntaxError:
+        return set(package.glob("*.py"))
     found: set[Path] = set()
     waiting = list(_imports(code, package))
     while waiting:
@@ -139,8 +163,8 @@ def glued(notebook: NotebookNode) -> dict[str, Any]:
                 continue
             text = output["data"].get(scrap.get("mime_prefix", "") + "text/plain", "")
             try:
-                values[scrap["name"]] = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
+                values[scrap["name"]] = literal(text)
+            except ValueError:
                 continue
     return values
 
@@ -193,7 +217,7 @@ def pin_outputs(source: NotebookNode, executed: NotebookNode | None) -> Notebook
         source: the author's notebook.
         executed: a run of it, whose outputs the pinned cells get; None leaves theirs as they are.
     """
-    result = with_outputs(source, executed) if executed else nbformat.from_dict(source)
+    result = with_outputs(source, executed) if executed else copy.deepcopy(source)
     for cell in result.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
@@ -215,7 +239,7 @@ def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     Raises:
         ValueError: the two don't have the same code.
     """
-    result = nbformat.from_dict(source)
+    result = copy.deepcopy(source)
     ours, theirs = code_cells(result), code_cells(executed)
     if [cell.source for cell in ours] != [cell.source for cell in theirs]:
         raise ValueError("the executed notebook is a run of other code")

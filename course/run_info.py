@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from IPython.display import Markdown
 from myst_nb import glue
 
 from course import data
+from course.values import literal, plain
 
-PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")
+PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")  # whose versions a page names
 
 
 def keep(**values: Any) -> None:
@@ -26,9 +26,18 @@ def keep(**values: Any) -> None:
 
     They are glued with `myst_nb.glue`, without showing them. NumPy's numbers become Python's, so
     that they print as plain numbers.
+
+    Raises:
+        TypeError: a value is not a number, a truth value, a text, None, or a list of such; it
+            could not be read back from the executed notebook.
     """
     for name, value in values.items():
-        glue(name, value.item() if isinstance(value, np.generic) else value, display=False)
+        value = plain(value)
+        try:
+            literal(repr(value))
+        except ValueError:
+            raise TypeError(f"{name} is a {type(value).__name__}: keep a number or text") from None
+        glue(name, value, display=False)
 
 
 def device() -> str:

@@ -1,5 +1,6 @@
 """Running chapters with papermill: what needs a run, the run itself, and its record."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,8 +57,8 @@ class Record:
 
     @property
     def real_data(self) -> bool:
-        """Whether all data of the run was real."""
-        return all(source["real"] for source in self.data)
+        """Whether the run read data, and all of it was real."""
+        return bool(self.data) and all(source["real"] for source in self.data)
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _digest(*parts: bytes) -> str:
@@ -103,30 +108,35 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
     """Return digests of all that the outputs of a chapter depend on.
 
     The code (not the prose), the modules of `course` that it imports, directly or not, the lock
-    file, the data that it loads, the profile and the version of Python.
+    file, the data that it loads, the profile, whether there is a GPU, and the versions of Python
+    and of the packages that compute.
 
     Raises:
         NotebookError: the notebook can't be used.
         DataError: the data in COURSE_DATA is wrong.
     """
     notebook = notebooks.read(chapter)
-    notebooks.check_parameters(notebook, chapter)
-    code = [cell.source for cell in notebooks.code_cells(notebook)]
+    notebooks.check(notebook, chapter)
+    source = notebooks.python_source(notebook)
+    modules = notebooks.imported_modules(source, Path(__file__).parent)
     lock = root / "requirements.txt"
-    try:
-        modules = notebooks.imported_modules(
-            notebooks.python_source(notebook), Path(__file__).parent
-        )
-    except SyntaxError:  # the run will show it, in its cell
-        modules = set()
     return {
-        "code": _digest(*(source.encode() for source in code)),
+        "code": code_digest(notebook),
         "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
         "lock file": _digest(lock.read_bytes()) if lock.exists() else None,
         "data": {name: data.find_source(name).sha256 for name in notebooks.datasets(notebook)},
         "profile": profile,
-        "Python": ".".join(platform.python_version_tuple()[:2]),
+        "GPU": driver_sees_gpu(),
+        "versions": {
+            "Python": ".".join(platform.python_version_tuple()[:2]),
+            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
     }
+
+
+def code_digest(notebook: Any) -> str:
+    """Return a digest of the code of a notebook, without its prose and outputs."""
+    return _digest(*(cell.source.encode() for cell in notebooks.code_cells(notebook)))
 
 
 def reason_to_run(chapter: Path, profile: str, paths: Paths, now: dict[str, Any]) -> str | None:
@@ -185,34 +195,54 @@ def run_chapter(
     check_profile(profile)
     limit = TIME_LIMITS[profile] if time_limit is None else time_limit
     facts = inputs(chapter, profile, paths.root)
-    output = paths.executed(chapter, profile)
+    output, log = paths.executed(chapter, profile), paths.log(chapter, profile)
     output.parent.mkdir(parents=True, exist_ok=True)
-    paths.record(chapter, profile).unlink(missing_ok=True)  # an interrupted run has no record
-    output.unlink(missing_ok=True)
-    command = papermill_command(chapter, output, profile)
-    say("$ " + " ".join(command))
+    # Under a name of its own: the last good run stays until this one has ended, and a run that
+    # was left behind by a killed command can't write over a later one
+    running = output.with_name(f".{chapter.stem}.{os.getpid()}.ipynb")
+    say("$ " + " ".join(papermill_command(chapter, output, profile)))
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    code = _run([sys.executable, "-m", *command], limit, paths.log(chapter, profile))
-    seconds = round(time.monotonic() - clock, 1)
-    record = Record(
-        notebook=chapter.stem,
-        profile=profile,
-        status="passed" if code == 0 else "failed",
-        started=started,
-        seconds=seconds,
-        inputs=facts,
-    )
-    executed = notebooks.read(output) if output.exists() else None
-    if code != 0:
-        record.failure = _explain(executed, code, limit, paths.log(chapter, profile))
-    if executed is not None:
-        metrics = notebooks.glued(executed)
-        info = json.loads(metrics.pop("run_info", "{}"))
-        record.metrics = metrics
-        for name in ("peak_memory_mib", "device", "python", "packages", "data"):
-            setattr(record, name, info.get(name, getattr(record, name)))
-    record.save(paths.record(chapter, profile))
+    command = papermill_command(chapter, running, profile)
+    try:
+        code = _run([sys.executable, "-m", *command], limit, log)
+        executed = _read_if_possible(running)
+        record = Record(
+            notebook=chapter.stem,
+            profile=profile,
+            status="passed" if code == 0 and executed else "failed",
+            started=started,
+            seconds=round(time.monotonic() - clock, 1),
+            inputs=facts,
+        )
+        if record.status == "failed":
+            record.failure = _explain(executed, code, limit, log)
+        _add_what_the_notebook_kept(record, executed)
+        if executed:
+            running.replace(output)
+        else:
+            output.unlink(missing_ok=True)
+        record.save(paths.record(chapter, profile))
+    finally:
+        running.unlink(missing_ok=True)
     return record
+
+
+def _read_if_possible(path: Path) -> Any:
+    """Read the notebook that papermill left; None if there is none, or only a part of one."""
+    try:
+        return notebooks.read(path)
+    except notebooks.NotebookError:
+        return None
+
+
+def _add_what_the_notebook_kept(record: Record, executed: Any) -> None:
+    metrics = notebooks.glued(executed) if executed else {}
+    info = json.loads(metrics.pop("run_info", "{}"))
+    record.metrics = metrics
+    for name in ("peak_memory_mib", "device", "python", "packages", "data"):
+        setattr(record, name, info.get(name, getattr(record, name)))
+    for source in record.data:  # the kernel was told not to download; we know why it could not
+        source["reason"] = data.find_source(source["dataset"]).reason
 
 
 def _explain(executed: Any, code: int | None, limit: float, log: Path) -> str:
@@ -230,11 +260,10 @@ def _explain(executed: Any, code: int | None, limit: float, log: Path) -> str:
 
 def _run(command: list[str], limit: float, log: Path) -> int | None:
     """Run a command with its progress shown; return its exit code, None if the limit ended it."""
-    environment = os.environ | {"COURSE_DOWNLOAD": "never"}  # `inputs` has tried already
-    if folder := environment.get("COURSE_DATA"):
-        environment["COURSE_DATA"] = str(Path(folder).absolute())
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as process:
-        reader = threading.Thread(target=_show_progress, args=(process.stderr, log))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=kernel_environment()
+    ) as process:
+        reader = threading.Thread(target=_show_progress, args=(process.stdout, log), daemon=True)
         reader.start()
         try:
             return process.wait(timeout=limit)
@@ -242,7 +271,15 @@ def _run(command: list[str], limit: float, log: Path) -> int | None:
             return None
         finally:
             _kill_tree(process.pid)
-            reader.join()
+            reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
+
+
+def kernel_environment() -> dict[str, str]:
+    """Return the environment for kernels: they find the data that this process has found."""
+    environment = os.environ | {"COURSE_DOWNLOAD": "never"}  # `inputs` has tried already
+    if folder := environment.get("COURSE_DATA"):
+        environment["COURSE_DATA"] = str(Path(folder).expanduser().absolute())
+    return environment
 
 
 def _kill_tree(pid: int) -> None:
@@ -265,10 +302,11 @@ def _show_progress(stream: IO[bytes], log: Path) -> None:
     The rest would hide the bar: messages of the kernel and of native libraries, and, where a cell
     fails, papermill's own traceback, for which the caller shows the cell.
     """
-    with log.open("wb") as file:
+    with log.open("wb", buffering=0) as file:
         # The bar is redrawn with carriage returns, without a line's end: read what there is
         while chunk := stream.read1(65536):
-            file.write(chunk)
+            with contextlib.suppress(OSError):  # on a full disk go on reading, or papermill waits
+                file.write(chunk)
             for bar in re.findall(r"Executing[^\r\n]*\|[^\r\n]*\]", chunk.decode(errors="replace")):
                 sys.stderr.write(f"\r{bar}")
             sys.stderr.flush()

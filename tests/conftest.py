@@ -1,10 +1,9 @@
 """Fixtures for several tests: a small project, and one smoke run of the chapters."""
 
-import os
 import shutil
 
 import pytest
-from projects import CONFIG, ROOT, Project
+from projects import CONFIG, ROOT, TOC, Project
 
 from course import notebooks
 from course.runs import Paths, run_chapter
@@ -21,7 +20,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "book").mkdir()
     (tmp_path / "requirements.txt").write_text("numpy==2\n")
     (tmp_path / "_config.yml").write_text(CONFIG)
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/welcome\n")
+    (tmp_path / "_toc.yml").write_text(TOC)
     (tmp_path / "book/welcome.md").write_text("# Welcome\n\n{{ data }}\n")
     return Project(tmp_path)
 
@@ -32,14 +31,12 @@ def smoke(tmp_path_factory):
     root = tmp_path_factory.mktemp("smoke")
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
     shutil.copy(ROOT / "requirements.txt", root)
-    saved = {name: os.environ.pop(name, None) for name in ("COURSE_DATA", "COURSE_DOWNLOAD")}
-    os.environ["COURSE_DOWNLOAD"] = "never"
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_DATA", raising=False)
+        patch.setenv("COURSE_DOWNLOAD", "never")
+        patch.setenv("KERAS_HOME", str(root / "keras"))  # the tester's own cache may hold MNIST
         runs = {}
         for chapter in notebooks.find_chapters(root / "notebooks"):
             record = run_chapter(chapter, "smoke", Paths(root))
             runs[chapter.stem] = record, Paths(root).executed(chapter, "smoke")
         yield runs
-    finally:
-        del os.environ["COURSE_DOWNLOAD"]
-        os.environ.update({name: value for name, value in saved.items() if value is not None})

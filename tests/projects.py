@@ -21,6 +21,14 @@ html: {use_repository_button: true}
 """
 
 
+TOC = """\
+format: jb-book
+root: book/welcome
+chapters:
+- glob: notebooks/*
+"""
+
+
 def notebook(*code, parameters='profile = "quick"'):
     """Return a chapter: a title, the cell tagged parameters, and a cell for each piece of code."""
     cells = [new_markdown_cell("# A chapter", id="title")]
@@ -42,14 +50,13 @@ class Project:
         """Write a chapter and return its path."""
         path = self.root / "notebooks" / f"{name}.ipynb"
         nbformat.write(notebook(*code, **options), path)
-        chapters = sorted(p.stem for p in path.parent.glob("*.ipynb"))
-        toc = "".join(f"  - file: notebooks/{chapter}\n" for chapter in chapters)
-        (self.root / "_toc.yml").write_text(
-            f"format: jb-book\nroot: book/welcome\nchapters:\n{toc}"
-        )
         return path
 
     def course(self, *arguments):
         """Run the command `course` in this project, as a user does."""
-        command = [str(Path(sys.executable).parent / "course"), *map(str, arguments)]
+        command = self.command(*arguments)
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+
+    def command(self, *arguments):
+        """Return the command `course` with these arguments."""
+        return [str(Path(sys.executable).parent / "course"), *map(str, arguments)]

@@ -81,7 +81,7 @@ def test_a_warning_fails_the_book_also_the_second_time(project):
     for _ in range(2):
         done = project.course("book", "--profile", "smoke")
         assert done.returncode == 1
-        assert "Jupyter Book warned" in done.stderr
+        assert "Jupyter Book warned or failed" in done.stderr
     welcome.write_text("# Welcome\n")
     assert project.course("book", "--profile", "smoke").returncode == 0
 
@@ -100,13 +100,66 @@ def test_a_second_book_runs_nothing_and_new_prose_arrives(project):
     page = (project.root / "_build/html/notebooks/1_a.html").read_text()
     assert "Better words" in page
     assert "42" in page
+    third = project.course("book", "--profile", "smoke")
+    assert third.returncode == 0
+    assert "the book is up to date" in third.stderr
+    assert "file://" in third.stderr
 
 
-def test_a_page_shows_the_code_of_its_run_only(project):
+def test_a_page_whose_chapter_changed_while_it_ran_shows_what_ran(project):
     chapter = project.add("1_a", "1")
     executed = project.paths.executed(chapter, "smoke")
     executed.parent.mkdir(parents=True)
     executed.write_text(chapter.read_text().replace('"1"', '"2"'))
-    with pytest.raises(ValueError, match="other code"):
-        book.stage(project.root, "smoke")
-    assert notebooks.read(chapter).cells[-1].source == "1"
+    stage = book.stage(project.root, "smoke")
+    assert notebooks.read(stage / "notebooks/1_a.ipynb").cells[-1].source == "2"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("_config.yml", "title: `a`", "_config.yml, line 1: not YAML"),
+        ("_config.yml", "- a", "_config.yml: names and values expected"),
+        ("_toc.yml", None, "_toc.yml: missing"),
+    ],
+)
+def test_a_broken_configuration_is_told_before_anything_runs(project, name, content, message):
+    project.add("1_a", "open('ran', 'w')")
+    (project.root / name).unlink()
+    if content:
+        (project.root / name).write_text(content)
+    done = project.course("book", "--profile", "smoke")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (project.root / "ran").exists()
+
+
+def test_an_empty_repository_is_none(project):
+    project.add("1_a", "1")
+    (project.root / "_config.yml").write_text("title: A\nrepository:\nhtml:\n")
+    assert "repository" not in (book.stage(project.root, "smoke") / "_config.yml").read_text()
+
+
+@pytest.mark.slow
+def test_a_renamed_chapter_leaves_no_page_and_no_old_title(project):
+    chapter = project.add("1_a", "1")
+    project.add("2_b", "1")
+    assert project.course("book", "--profile", "smoke").returncode == 0
+    chapter.write_text(chapter.read_text().replace("# A chapter", "# Other title"))
+    chapter.rename(chapter.with_name("1_c.ipynb"))
+    assert project.course("book", "--profile", "smoke").returncode == 0
+    html = project.root / "_build/html/notebooks"
+    assert sorted(page.name for page in html.glob("*.html")) == ["1_c.html", "2_b.html"]
+    assert "Other title" in (html / "2_b.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_book_that_could_not_be_built_is_not_called_built(project):
+    project.add("1_a", "1")
+    config = project.root / "_config.yml"
+    config.write_text(config.read_text() + "sphinx: {extra_extensions: [no_such_extension]}\n")
+    done = project.course("book", "--profile", "smoke")
+    assert done.returncode == 1
+    assert "Jupyter Book warned or failed" in done.stderr
+    assert "file://" not in done.stderr

@@ -1,9 +1,12 @@
 """The command `course` as a user calls it: messages, exit codes, what is left behind."""
 
 import json
+import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from course import runs
@@ -55,6 +58,24 @@ def test_a_notebook_that_does_not_exist(project):
     assert "no such notebook" in one_line(project.course("run", "notebooks/9.ipynb"))
 
 
+def test_a_notebook_of_another_folder_is_no_chapter(project, tmp_path_factory):
+    other = tmp_path_factory.mktemp("else") / "1_a.ipynb"
+    other.write_text(project.add("1_a", "1").read_text())
+    assert "no chapter of this project" in one_line(project.course("run", other))
+
+
+def test_a_file_in_place_of_the_work_folder(project):
+    project.add("1_a", "1")
+    (project.root / "work").write_text("")
+    assert "work" in one_line(project.course("run"))
+
+
+@pytest.mark.parametrize("limit", ["0", "-3", "soon"])
+def test_a_time_limit_that_is_none(project, limit):
+    project.add("1_a", "1")
+    assert project.course("run", "--time-limit", limit).returncode == 2
+
+
 def test_outside_a_project(project):
     (project.root / "notebooks").rmdir()
     assert "no such folder" in one_line(project.course("run"))
@@ -96,6 +117,58 @@ def test_one_notebook_fails_and_the_others_run(project):
     again = project.course("run", "--profile", "smoke")
     assert "1_a.ipynb (smoke): its last run failed" in again.stderr
     assert "2_b.ipynb (smoke): up to date" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_stopped_command_ends_its_kernel_and_keeps_the_last_good_run(project):
+    chapter = project.add("1_a", "print('good')")
+    assert project.course("run", "--profile", "smoke").returncode == 0
+    executed = project.paths.executed(chapter, "smoke")
+    good = executed.read_bytes()
+    project.add("1_a", "import time\nopen('started', 'w')\ntime.sleep(600)")
+    command = subprocess.Popen(project.command("run", "--profile", "smoke"), cwd=project.root)
+    for _ in range(600):
+        if Path("started").exists():
+            break
+        time.sleep(0.1)
+    family = psutil.Process(command.pid).children(recursive=True)
+    assert len(family) >= 2  # papermill and its kernel
+    command.terminate()
+    assert command.wait(timeout=30) == 130
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    assert executed.read_bytes() == good
+    assert list(executed.parent.glob(".*.ipynb")) == []
+    assert "changed: code" in runs.reason_to_run(
+        chapter, "smoke", project.paths, runs.inputs(chapter, "smoke", project.root)
+    )
+
+
+@pytest.mark.slow
+def test_what_a_cell_starts_does_not_disturb_json(project):
+    project.add("1_a", "import os\nos.system('echo noise; echo noise >&2')")
+    done = project.course("run", "--profile", "smoke", "--json")
+    assert json.loads(done.stdout)[0]["status"] == "passed"
+
+
+@pytest.mark.slow
+def test_a_failed_run_gives_no_verdict_although_an_older_one_is_kept(project):
+    ledger = project.root / "book/ledger"
+    ledger.mkdir()
+    (ledger / "1_a.yml").write_text(
+        "title: A\nabout: B\nclaims:\n"
+        "- {id: a, says: it is 42, seed: 42, metric: answer, verdict: reproduced, section: a}\n"
+    )
+    project.add("1_a", "from course.run_info import keep\nkeep(answer=42)")
+    assert project.course("run", "--profile", "smoke", "--publish").returncode == 0
+    done = project.course("ledger", "--profile", "smoke", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["1_a"][0]["verdict"] == "reproduced"
+    project.add("1_a", "1 / 0")
+    assert project.course("run", "--profile", "smoke").returncode == 1
+    done = project.course("ledger", "--profile", "smoke")
+    assert done.returncode == 1
+    assert "not judged: the run failed" in done.stdout
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_a_claim_whose_check_fails_is_not_reproduced(tmp_path):
     ("records", "reason"),
     [
         ([], "no run yet"),
-        ([record(other=10)], "the run has no value net_params"),
+        ([record(other=10), record(net_params=10)], "the run has no value net_params"),
         ([record(net_params=10)], "needs a full run"),
         ([record("full", real=False, net_params=10)], "needs real data"),
     ],
@@ -61,9 +61,16 @@ def test_the_first_run_that_may_decide_decides(tmp_path):
 
 
 def test_a_failed_run_and_the_run_of_another_chapter_decide_nothing(tmp_path):
-    failed, other = record(net_params=10), record(net_params=10)
+    failed, other, kept = (record(net_params=10) for _ in range(3))
     failed.status, other.notebook = "failed", "2_b"
-    assert judged(tmp_path, failed, other).verdict is None
+    judgement = judged(tmp_path, other, failed, kept)
+    assert (judgement.verdict, judgement.reason) == (None, "the run failed")
+
+
+def test_a_run_without_data_is_no_run_on_real_data(tmp_path):
+    empty = record(net_params=10)
+    empty.data = []
+    assert judged(tmp_path, empty, real_data=True).reason == "needs real data"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +85,8 @@ def test_a_failed_run_and_the_run_of_another_chapter_decide_nothing(tmp_path):
         ({"at_least": 0.9866}, 0.9866, True),
         ({"at_least": 0.9866}, 0.9865, False),
         ({"at_least": 0.9866}, float("nan"), False),
+        ({"at_least": 1}, True, False),
+        ({"within": [1, 1]}, "1", False),
     ],
 )
 def test_checks(check, ours, good):
@@ -92,6 +101,12 @@ def test_checks(check, ours, good):
         ({"check": {"about": 3}}, "check must be one of"),
         ({"check": {"exact": 3, "at_least": 2}}, "check must be one of"),
         ({"colour": "red"}, "colour"),
+        ({"check": 3}, "check must be one of"),
+        ({"check": {"within": 3}}, "check must be one of"),
+        ({"check": {"at_least": "0.98"}}, "check must be one of"),
+        ({"profile": "ful"}, "profile 'ful' is none of"),
+        ({"ours": "{} of {}"}, "ours needs one"),
+        ({"ours": "some"}, "ours needs one"),
     ],
 )
 def test_a_wrong_claim_is_named(tmp_path, changes, message):
@@ -109,6 +124,9 @@ def test_a_missing_field_and_a_second_claim_of_one_name_are_named(tmp_path):
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / "1_a.yml").write_text("title: A\nclaims: `a`\n")
     with pytest.raises(LedgerError, match=r"1_a.yml, line 2: not YAML"):
+        ledger.load(tmp_path / "1_a.yml")
+    (tmp_path / "1_a.yml").write_text("title: A\nabout: B\nclaims: []")
+    with pytest.raises(LedgerError, match=r"1_a.yml: claims must be a list"):
         ledger.load(tmp_path / "1_a.yml")
     (tmp_path / "1_a.yml").write_text("claims: []")
     with pytest.raises(LedgerError, match=r"1_a.yml: needs title"):

@@ -1,9 +1,10 @@
 import json
+import math
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_output
-from projects import notebook
+from projects import ROOT, notebook
 
 from course import notebooks
 from course.notebooks import NotebookError
@@ -37,7 +38,7 @@ def test_a_broken_notebook_is_named(tmp_path, content):
 )
 def test_a_notebook_without_parameters_is_named(tmp_path, parameters, message):
     with pytest.raises(NotebookError, match=rf"1_a.ipynb: .*{message}"):
-        notebooks.check_parameters(notebook("1", parameters=parameters), tmp_path / "1_a.ipynb")
+        notebooks.check(notebook("1", parameters=parameters), tmp_path / "1_a.ipynb")
 
 
 def test_imported_modules_are_followed(tmp_path):
@@ -59,6 +60,23 @@ def test_imported_modules_are_followed(tmp_path):
     assert names("from course import data") == {"__init__", "data", "stand_in"}
     assert names("from course.figures import f") == {"__init__", "figures", "colours"}
     assert names("import numpy\nfrom courses import runs") == set()
+    assert names("from course import (") >= {"data", "runs"}  # no Python: it may import any
+
+
+def test_magics_do_not_hide_the_imports(tmp_path):
+    book = notebook("files = !ls\nif files:\n    %time", "%%bash\nls (", "from course import data")
+    code = notebooks.python_source(book)
+    files = notebooks.imported_modules(code, ROOT / "course")
+    names = {path.name for path in files}
+    assert {"data.py", "stand_in.py"} <= names
+    assert "runs.py" not in names
+
+
+def test_a_cell_that_papermill_would_count_as_failed_is_refused(tmp_path):
+    book = notebook("1", "1 / 0")
+    book.cells[-1].metadata["tags"] = ["raises-exception"]
+    with pytest.raises(NotebookError, match=r"cell 4 is tagged 'raises-exception'.*try and except"):
+        notebooks.check(book, tmp_path / "1_a.ipynb")
 
 
 def test_datasets_are_read_from_the_code():
@@ -80,10 +98,16 @@ def test_glued_values_come_back_as_python_values():
         glued_output("accuracy", "0.5"),
         glued_output("shape", "[None, 2]"),
         glued_output("words", "'a b'"),
+        glued_output("loss", "inf"),
         glued_output("figure", "<Figure size 640x480>"),
         new_output("stream", text="0.7"),
     ]
-    assert notebooks.glued(book) == {"accuracy": 0.5, "shape": [None, 2], "words": "a b"}
+    assert notebooks.glued(book) == {
+        "accuracy": 0.5,
+        "shape": [None, 2],
+        "words": "a b",
+        "loss": math.inf,
+    }
 
 
 def test_outputs_go_to_the_same_code_and_leave_the_prose():

@@ -29,7 +29,7 @@ def executed(chapter, smoke):
 
 @chapters
 def test_papermill_can_set_the_profile(chapter, source):
-    notebooks.check_parameters(source, chapter)
+    notebooks.check(source, chapter)
     assert all(f"{profile}=" in notebooks.python_source(source) for profile in PROFILES)
 
 
@@ -65,7 +65,8 @@ def test_code_cells_are_short(source):
 def test_it_runs_on_stand_in_data_and_says_so(chapter, smoke, executed):
     record, _ = smoke[chapter.stem]
     assert record.status == "passed", record.failure
-    assert [source["real"] for source in record.data] == [False] * len(record.data)
+    assert [source["dataset"] for source in record.data] == notebooks.datasets(executed)
+    assert not any(source["real"] for source in record.data)
     assert record.metrics
     if record.data:
         assert "**This is not" in nbformat.writes(executed)

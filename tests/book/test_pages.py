@@ -1,0 +1,83 @@
+"""The whole book, built from one smoke run on stand-in data: what a reader finds on its pages."""
+
+import re
+import shutil
+
+import pytest
+from projects import ROOT, Project
+
+from course import notebooks
+
+pytestmark = pytest.mark.slow
+
+CHAPTERS = notebooks.find_chapters(ROOT / "notebooks")
+chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def html(smoke, tmp_path_factory):
+    """The folder of the built pages. Jupyter Book treats warnings as errors."""
+    root = tmp_path_factory.mktemp("book")
+    [runs] = {executed.parents[2] for _, executed in smoke.values()}
+    shutil.copytree(runs, root / "work")
+    shutil.copytree(ROOT / "book", root / "book")
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    for name in ("_config.yml", "_toc.yml", "requirements.txt"):
+        shutil.copy(ROOT / name, root)
+    done = Project(root).course("book", "--profile", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "papermill" not in done.stderr  # the smoke run still holds
+    assert f"file://{root}/_build/html/index.html" in done.stderr
+    return root / "_build" / "html"
+
+
+def text(page):
+    """Return a page without its tags."""
+    return re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+
+
+def test_there_is_a_page_for_everything_in_the_contents(html):
+    names = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text())
+    names += [f"notebooks/{chapter.stem}" for chapter in CHAPTERS]
+    names += [f"notebooks/exercises/{chapter.stem}/{chapter.stem}" for chapter in CHAPTERS]
+    assert [name for name in names if not (html / f"{name}.html").exists()] == []
+    assert (html / "index.html").exists()
+
+
+def test_nothing_is_left_to_fill_in(html):
+    for page in html.rglob("*.html"):
+        if "exercises" not in page.parts:
+            assert not re.search(r"\{\{ \w+ \}\}|\{glue:text\}`\w+:?", text(page)), page
+
+
+@chapters
+def test_a_page_says_that_its_data_are_a_stand_in(html, chapter):
+    page = text(html / "notebooks" / f"{chapter.stem}.html")
+    assert "This is not MNIST." in page
+    assert "stand-in data" in text(html / "book/welcome.html")
+
+
+@chapters
+def test_a_page_ends_with_what_it_ran_on(html, chapter):
+    page = (html / "notebooks" / f"{chapter.stem}.html").read_text(encoding="utf-8")
+    assert re.search(r"<td>\s*(<p>)?Peak memory", page)
+
+
+def test_without_a_repository_there_are_no_buttons_that_need_one(html):
+    for page in html.rglob("*.html"):
+        assert "colab.research" not in page.read_text(encoding="utf-8"), page
+
+
+def test_formulas_and_style_are_served_by_the_book(html):
+    page = (html / "notebooks" / f"{CHAPTERS[0].stem}.html").read_text(encoding="utf-8")
+    assert "_static/mathjax/tex-chtml.js" in page
+    assert "_static/course.css" in page
+    assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=\"https?://[^\"]+\.(?:js|css)", page)
+
+
+def test_the_ledger_and_the_errata_show_the_claims(html):
+    ledger = text(html / "book/ledger.html")
+    assert "93,322" in ledger
+    assert "not reproduced" not in ledger
+    assert "not judged yet" not in ledger
+    assert "“" in text(html / "book/errata.html")
