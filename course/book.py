@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from course import ledger, notebooks
-from course.runs import Paths, Record, write_atomically
+from course.runs import Paths, Record, code_digest, write_atomically
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -135,8 +135,10 @@ def _runs_of_this_build(root: Path, profile: str) -> list[Record]:
 def _tables(root: Path, profile: str) -> dict[str, str]:
     runs = records(root, profile)
     ledgers = ledger.load_all(root / "book/ledger")
+    chapters = notebooks.find_chapters(Paths(root).notebooks)
+    code = {chapter.stem: code_digest(notebooks.read(chapter)) for chapter in chapters}
     return {
-        "ledger": ledger.ledger_page(ledgers, runs),
+        "ledger": ledger.ledger_page(ledgers, runs, code),
         "errata": ledger.errata_page(ledgers, runs),
         "results": ledger.results_page(runs),
         "data": data_note(_runs_of_this_build(root, profile)),

@@ -6,7 +6,7 @@ file: the file says only which verdict the claim earns if its check holds.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -226,8 +226,17 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def ledger_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
-    """Return the ledger as Markdown: per document a count of verdicts and a table of claims."""
+def ledger_page(
+    ledgers: Iterable[Ledger], records: list[Record], code: Mapping[str, str] | None = None
+) -> str:
+    """Return the ledger as Markdown: per document a count of verdicts and a table of claims.
+
+    Args:
+        ledgers: the ledgers, in the order of their chapters.
+        records: runs of all chapters, the preferred ones first.
+        code: for each chapter `runs.code_digest` of its code now; a verdict by a run of other code
+            says so.
+    """
     parts = []
     for ledger in ledgers:
         judgements = judge_all(ledger, records)
@@ -251,14 +260,17 @@ def ledger_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
             "",
             "| The document says | Its value | Our run | Verdict |",
             "|---|---|---|---|",
-            *(_row(ledger, judgement) for judgement in judgements),
+            *(
+                _row(ledger, judgement, (code or {}).get(ledger.notebook))
+                for judgement in judgements
+            ),
             ":::",
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
-def _row(ledger: Ledger, judgement: Judgement) -> str:
+def _row(ledger: Ledger, judgement: Judgement, code: str | None) -> str:
     claim = judgement.claim
     link = f"[{claim.says}](../notebooks/{ledger.notebook}.ipynb#{claim.section})"
     if judgement.verdict is None:
@@ -266,7 +278,11 @@ def _row(ledger: Ledger, judgement: Judgement) -> str:
     else:
         verdict = f"**{judgement.verdict}**" + (f": {claim.why}" if claim.why else "")
         if judgement.record and (claim.real_data or claim.profile != "any"):
-            verdict += f" ({judgement.record.profile} run of {judgement.record.started[:10]})"
+            older = code and judgement.record.inputs.get("code") != code
+            verdict += (
+                f" ({judgement.record.profile} run of {judgement.record.started[:10]}"
+                f"{', of an older state of the code' if older else ''})"
+            )
     cells = (link, shown(claim.seed), _ours(judgement), verdict)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

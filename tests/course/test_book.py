@@ -46,6 +46,18 @@ def test_with_a_repository_there_are(project):
     assert config["launch_buttons"]["colab_url"]
 
 
+@pytest.mark.slow
+def test_the_launch_buttons_lead_to_the_chapter_in_the_repository(project):
+    project.add("1_a", "1")
+    path = project.root / "_config.yml"
+    path.write_text(
+        path.read_text().replace('url: ""', 'url: "https://github.com/example/example"')
+    )
+    assert project.course("book", "--profile", "smoke").returncode == 0
+    page = (project.root / "_build/html/notebooks/1_a.html").read_text()
+    assert "colab.example/github/example/example/blob/main/notebooks/1_a.ipynb" in page
+
+
 def test_staging_again_touches_only_what_changed(project):
     project.add("1_a", "1")
     chapter = project.add("2_b", "1")

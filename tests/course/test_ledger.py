@@ -142,6 +142,14 @@ def test_the_page_shows_both_values_and_the_verdict(tmp_path):
     assert "not judged yet: no run yet" in ledger.ledger_page([claims], [])
 
 
+def test_a_verdict_by_a_run_of_older_code_says_so(tmp_path):
+    claims = ledger.load(write(tmp_path, CLAIM | {"profile": "full", "real_data": True}))
+    full = record("full", net_params=10)
+    full.inputs = {"code": "abc"}
+    assert "(full run of 2026-01-01)" in ledger.ledger_page([claims], [full], {"1_a": "abc"})
+    assert "older state of the code" in ledger.ledger_page([claims], [full], {"1_a": "def"})
+
+
 def test_the_errata_have_what_is_not_simply_reproduced(tmp_path):
     wrong = CLAIM | {
         "id": "lengths",

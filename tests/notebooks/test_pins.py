@@ -2,6 +2,7 @@
 
 import shutil
 
+import nbformat
 import pytest
 from projects import ROOT
 
@@ -21,7 +22,7 @@ def pinned_project(project):
     chapter = project.add("1_a", code)
     book = notebooks.read(chapter)
     book.cells[-1].metadata["tags"] = [notebooks.PINNED]
-    notebooks.nbformat.write(book, chapter)
+    nbformat.write(book, chapter)
     shutil.copy(ROOT / "pyproject.toml", project.root)
     done = project.course("pins", "--update")
     assert done.returncode == 0, done.stderr
