@@ -219,7 +219,7 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.4f}" if 1e-3 <= abs(value) < 10 else f"{value:.4g}"
+        return f"{value:.4f}" if 1e-3 <= abs(value) < 1 else f"{value:.4g}"
     if isinstance(value, list | tuple):
         items = [shown(item) if isinstance(item, list | tuple) else str(item) for item in value]
         return f"({', '.join(items)})"
@@ -302,7 +302,9 @@ def errata_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
             claim = judgement.claim
             if claim.verdict == REPRODUCED:
                 continue
-            said = _sentence(claim.says) + (f" It says “{claim.quote}”." if claim.quote else "")
+            said = _sentence(claim.says) + (
+                f" It says {_quoted(claim.quote)}." if claim.quote else ""
+            )
             ours = f"{_sentence(_ours(judgement))} {_sentence(claim.why)}"
             if judgement.verdict != claim.verdict:
                 ours = _sentence(judgement.verdict or judgement.reason)
@@ -314,6 +316,11 @@ def errata_page(ledgers: Iterable[Ledger], records: list[Record]) -> str:
                 f"- **Right:** {_sentence(claim.mend)} {link}."
             )
     return "\n\n".join(parts)
+
+
+def _quoted(words: str) -> str:
+    """Return a quotation; what is plain ASCII is code or output, in the documents that we have."""
+    return f"`{words}`" if words.isascii() else f"“{words}”"
 
 
 def _sentence(text: str) -> str:

@@ -156,11 +156,11 @@ def test_the_errata_have_what_is_not_simply_reproduced(tmp_path):
         "verdict": "wrong in the document",
         "why": "it runs",
         "mend": "Leave it",
-        "quote": "length",
+        "quote": "문장 길이",
     }
     page = ledger.errata_page([ledger.load(write(tmp_path, CLAIM, wrong))], [record(net_params=10)])
     assert page.count("###") == 1
-    for words in ("### Lengths", "“length”", "10. It runs.", "Leave it."):
+    for words in ("### Lengths", "“문장 길이”", "10. It runs.", "Leave it."):
         assert words in page
 
 
@@ -171,6 +171,7 @@ def test_the_errata_have_what_is_not_simply_reproduced(tmp_path):
         (0.98959, "0.9896"),
         (9.1e-8, "9.1e-08"),
         (44.0, "44"),
+        (7.38461, "7.385"),
         (True, "yes"),
         ([None, 26], "(None, 26)"),
         ([[None, 20], [60000, 20]], "((None, 20), (60000, 20))"),
