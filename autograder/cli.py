@@ -100,6 +100,7 @@ def bank(
     course = find_course(Path.cwd())
     results = {}
     for name in exercises.select(course, assignments or []):
+        print(f"$ nbgrader autograde {name}  (in a temporary course folder)", file=sys.stderr)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
