@@ -1,6 +1,7 @@
 """nbgrader's configuration: plain `nbgrader` commands work from this folder.
 
-    nbgrader generate_assignment 1_cnn_rnn_basics     solutions/ -> notebooks/exercises/
+    nbgrader generate_assignment 1_cnn_rnn_basics --force   solutions/ -> notebooks/exercises/,
+                                                            and the gradebook knows the tasks
     nbgrader autograde 1_cnn_rnn_basics               work/submitted/STUDENT/1_cnn_rnn_basics/ -> marks
     nbgrader generate_feedback 1_cnn_rnn_basics       work/feedback/STUDENT/1_cnn_rnn_basics/
     nbgrader export                                   work/grades.csv

@@ -145,16 +145,21 @@ def read_bank(folder: Path, tasks: list[Task]) -> Bank:
         tasks: The tasks of the assignment.
 
     Returns:
-        The answers of each task that nbgrader grades, in the order of the tasks.
+        The answers of each task that nbgrader grades, in the order of the tasks. Empty if a human
+        grades them all.
 
     Raises:
         UserError: A file can't be read, or belongs to no task.
     """
     names = [task.name for task in tasks if not task.by_hand]
     paths = sorted(folder.glob("*.py"))
-    if not paths:
+    if names and not paths:
         raise UserError(f"no bank in {os.path.relpath(folder)}: write {names[0]}.py there")
     for path in paths:
+        if not names:
+            raise UserError(
+                f"{os.path.relpath(path)}: there is no task with tests: delete the file"
+            )
         if path.stem not in names:
             raise UserError(
                 f"{os.path.relpath(path)}: no task is called '{path.stem}': rename the file to one "
@@ -173,7 +178,7 @@ def assemble(bank: Bank) -> list[dict[str, Answer]]:
     Returns:
         For each submission, its answers by task. A task without one keeps its stub.
     """
-    count = max(len(answers) for answers in bank.values())
+    count = max((len(answers) for answers in bank.values()), default=0)
     submissions: list[dict[str, Answer]] = [{} for _ in range(count)]
     for shift, (task, answers) in enumerate(bank.items()):
         for position, answer in enumerate(answers):
@@ -241,6 +246,8 @@ def grade_bank(
     """
     tasks = read_tasks(read_notebooks(course.solutions / assignment))
     bank = read_bank(bank_folder(course, assignment), tasks)
+    if not bank:  # nbgrader fails where there is no submission
+        return [], []
     with temporary_course(course, [assignment]) as temporary:
         notebooks = released_notebooks(generate(temporary, assignment, "notebooks/exercises"))
         count = submit_bank(temporary, assignment, notebooks, bank)

@@ -70,11 +70,18 @@ def release(
         print(f"fresh: {', '.join(names)}")
         return
     for name in names:
-        command = course.command(*exercises.release_arguments(name, "work/release"))
-        print(f"$ {' '.join(command)}", flush=True)
-        changed = exercises.release(course, name)
+        released = exercises.release(
+            course, name, lambda command: print(f"$ {' '.join(command)}", flush=True)
+        )
         folder = os.path.relpath(course.exercises / name)
-        print(f"{folder}: {'written' if changed else 'nothing to change'}")
+        print(
+            f"{folder}: {'written' if released.changed else 'nothing to change'}"
+            + (
+                f"; the old one is kept in {os.path.relpath(released.kept)}"
+                if released.kept
+                else ""
+            )
+        )
     for name in orphans:
         print(f"notebooks/exercises/{name} has no solutions/{name}: delete it")
 
@@ -172,6 +179,9 @@ def _print_table(name: str, outcomes: list, without: list[str]) -> None:
     console.print(table)
     for task in without:
         console.print(f"[bold red]{task} has no answers[/]: write tests/solutions/{name}/{task}.py")
+    if not outcomes and not without:
+        console.print("There is nothing to grade: no task has tests.")
+        return
     expected = sum(o.as_expected for o in outcomes)
     console.print(f"{expected} of {len(outcomes)} answers are as the bank says.")
 

@@ -3,7 +3,9 @@
 import json
 import sys
 
+import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder.bank import Answer, Outcome
 from autograder.cli import main
@@ -99,6 +101,23 @@ def test_release_prints_the_nbgrader_command(autograder, tiny):
     assert out.endswith("notebooks/exercises/tiny: written\n")
     assert (tiny.exercises / "tiny" / "tiny.ipynb").exists()
     assert autograder("release", "--check") == (0, "fresh: tiny\n", "")
+    (tiny.exercises / "tiny" / "notes.txt").touch()
+    code, out, err = autograder("release")
+    assert (code, err) == (0, "")
+    (kept,) = (tiny.work / "release_old").iterdir()
+    assert out.endswith(f"tiny: written; the old one is kept in work/release_old/{kept.name}\n")
+
+
+@pytest.mark.slow
+def test_a_broken_solution_adds_no_assignment_to_the_gradebook(autograder, tiny):
+    autograder("release")
+    (tiny.solutions / "broken").mkdir()
+    (tiny.solutions / "broken" / "broken.ipynb").write_text("{")
+    code, out, err = autograder("release", "broken")
+    assert (code, out) == (2, "")
+    assert err.startswith("autograder: solutions/broken/broken.ipynb is not a notebook: ")
+    with Gradebook(f"sqlite:///{tiny.work / 'gradebook.db'}") as gradebook:
+        assert [assignment.name for assignment in gradebook.assignments] == ["tiny"]
 
 
 @pytest.mark.slow
@@ -131,3 +150,29 @@ def test_trouble_in_a_bank_file_is_one_line_and_exit_2(autograder, tiny):
     assert code == 2
     assert "autograder: tests/solutions/tiny/task_01_double.py:2: no valid Python (" in err
     assert "Traceback" not in err
+
+
+def test_a_bank_of_written_answers_only_has_nothing_to_grade(autograder, tiny):
+    path = tiny.solutions / "tiny" / "tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    del notebook.cells[1:3]
+    nbformat.write(notebook, path)
+    (tiny.root / "tests" / "solutions" / "tiny" / "task_01_double.py").unlink()
+    code, out, _ = autograder("bank")
+    assert code == 0
+    assert "nothing to grade" in out
+    code, out, _ = autograder("bank", "--json")
+    assert code == 0
+    assert json.loads(out) == [{"assignment": "tiny", "answers": [], "tasks_without_answers": []}]
+
+
+def test_a_test_without_points_is_one_line_and_exit_2(autograder, tiny):
+    path = tiny.solutions / "tiny" / "tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    del notebook.cells[2].metadata["nbgrader"]["points"]
+    nbformat.write(notebook, path)
+    for command in ("release", "bank"):
+        code, _, err = autograder(command)
+        assert code == 2
+        assert err.splitlines()[-1].startswith("autograder: tiny.ipynb: the cell 'test_01_double' ")
+        assert "Traceback" not in err

@@ -69,6 +69,18 @@ def test_a_bank_without_files_names_the_file_to_write(tmp_path, monkeypatch):
         bank.read_bank(tmp_path / "bank", [Task("task_01_double", "tiny", ("test",), 7)])
 
 
+def test_an_exercise_without_tested_tasks_has_an_empty_bank(tmp_path):
+    found = bank.read_bank(tmp_path / "bank", [Task("task_02_why", "tiny", (), 3)])
+    assert found == {}
+    assert bank.assemble(found) == []
+
+
+def test_a_file_is_refused_where_no_task_is_tested(bank_file):
+    path = bank_file("# %% right: so\nx = 1\n")
+    with pytest.raises(UserError, match=r"task_01_double\.py: .* no task with tests: delete"):
+        bank.read_bank(path.parent, [Task("task_02_why", "tiny", (), 3)])
+
+
 @pytest.mark.parametrize("name", ["task_09_triple", "task_02_why"])
 def test_a_file_without_a_tested_task_is_refused(bank_file, name):
     path = bank_file("# %% right: so\nx = 1\n")
@@ -139,6 +151,27 @@ def test_a_test_above_all_answers_is_refused(tiny):
     cells = notebooks["tiny"].cells
     cells.insert(0, cells.pop(2))
     with pytest.raises(UserError, match=r"tiny\.ipynb: the test cell 'test_01_double' has no"):
+        read_tasks(notebooks)
+
+
+@pytest.mark.parametrize("points", [{}, {"points": None}, {"points": ""}])
+def test_a_cell_without_points_is_refused(tiny, points):
+    notebooks = bank.released_notebooks(tiny.solutions / "tiny")
+    meta = notebooks["tiny"].cells[2].metadata["nbgrader"]
+    del meta["points"]
+    meta.update(points)
+    with pytest.raises(
+        UserError,
+        match=r"tiny\.ipynb: the cell 'test_01_double' has no points: set its points in Create As",
+    ):
+        read_tasks(notebooks)
+
+
+@pytest.mark.parametrize("cell", [1, 2, 3])
+def test_a_cell_without_a_name_is_refused(tiny, cell):
+    notebooks = bank.released_notebooks(tiny.solutions / "tiny")
+    del notebooks["tiny"].cells[cell].metadata["nbgrader"]["grade_id"]
+    with pytest.raises(UserError, match=rf"tiny\.ipynb: cell {cell + 1} has no ID: .*Create Assig"):
         read_tasks(notebooks)
 
 

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -172,7 +173,9 @@ class Graded:
             (home / kernels / "python3").mkdir(parents=True)
             (home / kernels / "python3" / "kernel.json").write_text(json.dumps(broken))
 
-        self.nbgrader("generate_assignment", assignment)
+        # As in a fresh clone, where the committed exercise is there and the gradebook is not
+        shutil.copytree(COURSE.exercises / assignment, course.exercises / assignment)
+        self.nbgrader("generate_assignment", assignment, "--force")
         self.exercise = released_notebooks(course.exercises / assignment)
         self.tasks = read_tasks(self.exercise)
         self.bank = read_bank(bank_folder(COURSE, assignment), self.tasks)

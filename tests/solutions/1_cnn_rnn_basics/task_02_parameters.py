@@ -103,7 +103,7 @@ def simple_rnn_parameters(inputs, units):
 # %% right: builds the layers in Keras and counts
 def conv2d_parameters(kernel_height, kernel_width, channels, filters):
     layer = layers.Conv2D(filters, (kernel_height, kernel_width))
-    layer.build((None, 64, 64, channels))
+    layer.build((None, 28, 28, channels))
     return layer.count_params()
 
 

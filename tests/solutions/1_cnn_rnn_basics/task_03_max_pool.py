@@ -1,8 +1,8 @@
-# %% wrong: the largest value so far starts at 0, so negative pixels are lost
+# %% wrong: the largest value so far starts at -999, so smaller pixels are lost
 def max_pool(image, size, stride):
     height, width, channels = image.shape
     rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
-    pooled = np.zeros((rows, columns, channels))
+    pooled = np.full((rows, columns, channels), -999.0)
     for i in range(rows):
         for j in range(columns):
             for a in range(size):
