@@ -19,6 +19,8 @@ LAYER_COLOURS = {
     "Dense": "#D2EEE4",
     "Embedding": "#F5E3EE",
     "SimpleRNN": "#FDF0CF",
+    "GRU": "#FDF0CF",
+    "LSTM": "#FDF0CF",
 }
 
 
@@ -131,3 +133,66 @@ def _draw_layer(axis: Axes, row: int, layer: Any) -> None:
     axis.text(
         0.5, row + 0.8, layer_shape(layer), ha="center", va="center", fontsize=9, family="monospace"
     )
+
+
+def draw_graph(model: Any, width: float = 5.2) -> Figure:
+    """Draw a functional Keras model: a box for each layer, an arrow for each tensor.
+
+    A layer stands one row below the lowest of the layers that it reads. A box names the layer,
+    counts its parameters, and gives the shape of its output.
+
+    Args:
+        model: a functional `keras.Model` whose layers are each called once, with one output.
+        width: of the figure, in inches.
+    """
+    reads = {layer: _layers_before(layer, model.layers) for layer in model.layers}
+    depths: dict[Any, int] = {}
+    for layer in model.layers:  # Keras lists a layer after those that it reads
+        depths[layer] = 1 + max((depths[before] for before in reads[layer]), default=-1)
+    for layer in model.layers:  # an input stands just above its first reader
+        if not reads[layer]:
+            readers = [depths[other] for other in model.layers if layer in reads[other]]
+            depths[layer] = min(readers, default=1) - 1
+    rows = [
+        [layer for layer in model.layers if depths[layer] == d]
+        for d in range(max(depths.values()) + 1)
+    ]
+    places = {
+        layer: ((index + 0.5) / len(row), depth)
+        for depth, row in enumerate(rows)
+        for index, layer in enumerate(row)
+    }
+    figure, axis = plt.subplots(figsize=(width, 1.05 * len(rows)))
+    axis.set_xlim(0, 1)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_axis_off()
+    for layer, (x, y) in places.items():
+        for x_before, y_before in (places[before] for before in reads[layer]):
+            arrow = {"arrowstyle": "-|>", "color": "#444444"}
+            axis.annotate("", xy=(x, y - 0.3), xytext=(x_before, y_before + 0.26), arrowprops=arrow)
+        count = layer.count_params()
+        told = layer_shape(layer) + (f"\n{count:,} parameters" if count else "")
+        colour = LAYER_COLOURS.get(type(layer).__name__, "#EEEEEE")
+        axis.text(
+            x,
+            y,
+            f"{_title(layer)}\n{told}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            bbox={"boxstyle": "round,pad=0.4", "fc": colour, "ec": "#444444"},
+        )
+    return figure
+
+
+def _title(layer: Any) -> str:
+    kind = type(layer).__name__
+    return f"input {layer.name!r}" if kind == "InputLayer" else kind
+
+
+def _layers_before(layer: Any, layers: Sequence[Any]) -> list[Any]:
+    """Return the layers whose outputs `layer` reads."""
+    if type(layer).__name__ == "InputLayer":
+        return []
+    tensors = layer.input if isinstance(layer.input, list | tuple) else [layer.input]
+    return [other for tensor in tensors for other in layers if other.output is tensor]

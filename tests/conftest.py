@@ -1,6 +1,7 @@
 """Fixtures for several tests: a small project, and one smoke run of the chapters."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from projects import CONFIG, ROOT, TOC, Project
@@ -35,8 +36,10 @@ def smoke(tmp_path_factory):
         patch.delenv("COURSE_DATA", raising=False)
         patch.setenv("COURSE_DOWNLOAD", "never")
         patch.setenv("KERAS_HOME", str(root / "keras"))  # the tester's own cache may hold MNIST
-        runs = {}
-        for chapter in notebooks.find_chapters(root / "notebooks"):
-            record = run_chapter(chapter, "smoke", Paths(root))
-            runs[chapter.stem] = record, Paths(root).executed(chapter, "smoke")
-        yield runs
+        paths, chapters = Paths(root), notebooks.find_chapters(root / "notebooks")
+        with ThreadPoolExecutor(max_workers=2) as runners:
+            records = list(runners.map(lambda c: run_chapter(c, "smoke", paths), chapters))
+        yield {
+            chapter.stem: (record, paths.executed(chapter, "smoke"))
+            for chapter, record in zip(chapters, records, strict=True)
+        }

@@ -52,6 +52,32 @@ def test_a_drawing_has_each_layer_with_its_parameters_and_shape(monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_drawn_graph_has_an_arrow_for_each_tensor(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    left, right = keras.Input((3,), name="left"), keras.Input((2,), name="right")
+    hidden = keras.layers.Dense(4)(left)
+    both = keras.layers.Concatenate()([hidden, right])
+    model = keras.Model([left, right], keras.layers.Dense(1)(both))
+    [axis] = figures.draw_graph(model).axes
+    boxes = {text.get_text(): text.get_position() for text in axis.texts if text.get_text()}
+    assert set(boxes) == {
+        "input 'left'\n(None, 3)",
+        "input 'right'\n(None, 2)",
+        "Dense\n(None, 4)\n16 parameters",
+        "Concatenate\n(None, 6)",
+        "Dense\n(None, 1)\n7 parameters",
+    }
+    depth = {name.partition("\n")[0]: y for name, (_, y) in list(boxes.items())[:4]}
+    assert depth["input 'left'"] == 0
+    assert depth["input 'right'"] == 1  # just above the layer that reads it
+    assert depth["Concatenate"] == 2
+    arrows = [text for text in axis.texts if text.get_text() == ""]
+    assert len(arrows) == 4
+
+
+@pytest.mark.slow
 def test_a_summary_is_plain_text(capsys, monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -203,18 +204,25 @@ class Graded:
 
 
 @pytest.fixture(scope="session")
-def grade(tmp_path_factory):
-    """Grade an assignment once, and remember it for all tests."""
-    graded = {}
-    with ExitStack() as courses:
-
-        def grade_once(assignment):
-            if assignment not in graded:
-                course = courses.enter_context(temporary_course(COURSE, [assignment]))
-                graded[assignment] = Graded(course, assignment, tmp_path_factory.mktemp("home"))
-            return graded[assignment]
-
-        yield grade_once
+def grade(request, tmp_path_factory):
+    """Grade each assignment that the chosen tests need once, two at a time."""
+    needed = {
+        item.callspec.params["assignment"]
+        for item in request.session.items
+        if "grade" in getattr(item, "fixturenames", ())
+    }
+    homes = {assignment: tmp_path_factory.mktemp("home") for assignment in needed}
+    with ExitStack() as courses, ThreadPoolExecutor(max_workers=2) as graders:
+        graded = {
+            assignment: graders.submit(
+                Graded,
+                courses.enter_context(temporary_course(COURSE, [assignment])),
+                assignment,
+                homes[assignment],
+            )
+            for assignment in sorted(needed)
+        }
+        yield lambda assignment: graded[assignment].result()
 
 
 @pytest.mark.slow
