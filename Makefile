@@ -5,7 +5,7 @@ BIN      = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test fast lint format run ledger exercises bank lab lock clean
+.PHONY: help book test fast lint format run ledger speed exercises bank lab lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ run: .venv/.ready ## run the chapters that changed (PROFILE=smoke|quick|full)
 
 ledger: .venv/.ready ## list every claim of the documents with the verdict of the last runs
 	$(BIN)/course ledger --profile $(PROFILE)
+
+speed: .venv/.ready ## measure the ratios of speed that chapters declare, with their spread
+	$(BIN)/course speed
 
 exercises: .venv/.ready ## make notebooks/exercises from solutions
 	$(BIN)/autograder release

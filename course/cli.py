@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course import book, notebooks
+from course import benchmark, book, notebooks
 from course.book import BookError
 from course.data import DataError, find_source
 from course.ledger import LedgerError, judge_all, load_all
@@ -33,6 +33,7 @@ from course.runs import (
     sees_gpu,
     write_atomically,
 )
+from course.speed import SpeedError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -67,7 +68,7 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         app()
-    except (BookError, DataError, LedgerError, NotebookError, ProfileError) as error:
+    except (BookError, DataError, LedgerError, NotebookError, ProfileError, SpeedError) as error:
         say(f"course: {error}")
         sys.exit(2)
     except OSError as error:
@@ -330,6 +331,56 @@ def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
     write_atomically(path, text)
     say(f"wrote {path}")
     return True
+
+
+@app.command()
+def speed(
+    chosen: Chosen = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="How often each contestant is measured.")
+    ] = 5,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Measure the speed ratios that chapters declare, and compare each with its floor.
+
+    Takes the cells tagged speed, in a process of its own, on the CPU, in the profile that the
+    chapter itself sets. Prints the middle ratio of the repeats, the lowest and the highest. Ends
+    with 1 if a middle ratio is below its floor or a chapter fails; the others are measured still.
+
+    Examples:
+
+        course speed
+
+        course speed notebooks/3_cnn_with_gradient_tape.ipynb --repeats 9 --json
+    """
+    chapters = benchmark.choose(_chapters(chosen, root), named=bool(chosen))
+    results = []
+    code = 0
+    with _alone(root):
+        for chapter in chapters:
+            say(
+                f"{chapter.name}: its cells tagged '{benchmark.TAG}', {repeats} repeats, on the CPU"
+            )
+            try:
+                results += benchmark.run(chapter, repeats)
+            except benchmark.CellError as error:
+                say(f"\nFAILED {error}")
+                code = max(code, 1)
+            except SpeedError as error:
+                say(f"course: {error}")
+                code = 2
+            except KeyboardInterrupt:
+                say("\ncourse: interrupted; nothing was kept")
+                raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps([result.as_dict() for result in results], indent=1))
+    else:
+        for result in results:
+            print(result)
+    if not all(result.reached for result in results):
+        code = max(code, 1)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -98,7 +98,7 @@ def test_require_gpu_fails_without_one(project):
     assert not Path("ran").exists()
 
 
-@pytest.mark.parametrize("command", ["run", "book", "ledger", "pins", "strip"])
+@pytest.mark.parametrize("command", ["run", "book", "ledger", "pins", "speed", "strip"])
 def test_help_has_an_example(project, command):
     done = project.course(command, "--help")
     assert done.returncode == 0
