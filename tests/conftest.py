@@ -1,7 +1,9 @@
 """Fixtures for several tests: a small project, and one smoke run of the chapters."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 
 import pytest
 from projects import CONFIG, ROOT, TOC, Project
@@ -37,8 +39,11 @@ def smoke(tmp_path_factory):
         patch.setenv("COURSE_DOWNLOAD", "never")
         patch.setenv("KERAS_HOME", str(root / "keras"))  # the tester's own cache may hold MNIST
         paths, chapters = Paths(root), notebooks.find_chapters(root / "notebooks")
-        with ThreadPoolExecutor(max_workers=2) as runners:
-            records = list(runners.map(lambda c: run_chapter(c, "smoke", paths), chapters))
+        # Processes, not threads: CPython 3.11 can't parse code in two threads at once
+        with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as runners:
+            records = list(
+                runners.map(partial(run_chapter, profile="smoke", paths=paths), chapters)
+            )
         yield {
             chapter.stem: (record, paths.executed(chapter, "smoke"))
             for chapter, record in zip(chapters, records, strict=True)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,8 @@ TESTED_TASKS = [
     if not task.by_hand
 ]
 REGION = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1", re.DOTALL)
+
+PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
 
 each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS)
 each_tested_task = pytest.mark.parametrize(("assignment", "task"), TESTED_TASKS)
@@ -179,7 +182,8 @@ class Graded:
         self.nbgrader("generate_assignment", assignment, "--force")
         self.exercise = released_notebooks(course.exercises / assignment)
         self.tasks = read_tasks(self.exercise)
-        self.bank = read_bank(bank_folder(COURSE, assignment), self.tasks)
+        with PARSER:
+            self.bank = read_bank(bank_folder(COURSE, assignment), self.tasks)
         submit_bank(course, assignment, self.exercise, self.bank)
         course.submit("solution", assignment, source(assignment))
         course.submit("unchanged", assignment, self.exercise)
