@@ -5,12 +5,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def metrics(smoke):
-    record, _ = smoke["1_cnn_rnn_basics"]
-    return record.metrics
-
-
 def test_the_convolution_by_hand_is_that_of_keras(metrics):
     assert metrics["conv_equals_numpy"] is True
 

@@ -5,12 +5,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def metrics(smoke):
-    record, _ = smoke["2_keras_workflow"]
-    return record.metrics
-
-
 def test_two_layers_without_activation_are_one(metrics):
     assert metrics["linear_collapse_difference"] <= 1e-5
 

@@ -5,12 +5,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def metrics(smoke):
-    record, _ = smoke["3_cnn_with_gradient_tape"]
-    return record.metrics
-
-
 def test_tensorflow_computes_cross_correlation(metrics):
     assert metrics["tf_is_cross_correlation"] is True
     assert metrics["tf_is_convolution"] is False
