@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import linecache
 import math
 import subprocess
 import sys
@@ -19,15 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course import notebooks
+from course.cells import CellError, has_cells, run_cells
 from course.runs import kernel_environment
 from course.speed import Contestants, Ratio, SpeedError, Speeds, measure
 
 TAG = "speed"
-
-
-class CellError(Exception):
-    """A cell or a contestant of a chapter failed; the message says which, and how."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +65,6 @@ class Result:
         }
 
 
-def has_cells(chapter: Path) -> bool:
-    """Tell whether a chapter has cells tagged `speed`."""
-    return any(
-        TAG in notebooks.tags(cell) for cell in notebooks.code_cells(notebooks.read(chapter))
-    )
-
-
 def choose(chapters: Sequence[Path], named: bool) -> list[Path]:
     """Return the chapters that have something to measure.
 
@@ -87,7 +75,7 @@ def choose(chapters: Sequence[Path], named: bool) -> list[Path]:
     Raises:
         SpeedError: none has a cell tagged `speed`, or one that the user named has none.
     """
-    found = [chapter for chapter in chapters if has_cells(chapter)]
+    found = [chapter for chapter in chapters if has_cells(chapter, TAG)]
     without = [chapter for chapter in chapters if chapter not in found]
     if without and (named or not found):
         raise SpeedError(
@@ -132,26 +120,6 @@ def run(chapter: Path, repeats: int) -> list[Result]:
     ]
 
 
-def _run_cells(chapter: Path) -> dict[str, Any]:
-    """Run the cells of a chapter that are tagged `speed`; return the names that they define."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    transform = TransformerManager().transform_cell
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for number, cell in enumerate(notebooks.source_cells(notebooks.read(chapter)), start=1):
-        if cell.cell_type != "code" or TAG not in notebooks.tags(cell):
-            continue
-        source, file = transform(cell.source), f"<{chapter.stem}, cell {number}>"
-        # tf.function reads the source of what it compiles
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-        try:
-            exec(compile(source, file, "exec"), names)
-        except Exception as error:
-            told = f"{chapter.name}, cell {number}: {type(error).__name__}: {error}"
-            raise CellError(told) from error
-    return names
-
-
 def _check(names: Mapping[str, Any]) -> tuple[Contestants, dict]:
     """Return the contestants and the floors that the cells of a chapter defined."""
     for name in ("contestants", "floors"):
@@ -184,7 +152,7 @@ def _main(chapter: Path, repeats: int, answer: Path) -> None:
     """Measure one chapter in this process; write what came of it as JSON."""
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            contestants, floors = _check(_run_cells(chapter))
+            contestants, floors = _check(run_cells(chapter, TAG))
             speeds = measure(contestants, repeats, say=_say)
             told = {
                 "rates": speeds.rates,

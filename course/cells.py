@@ -1,0 +1,51 @@
+"""Running the cells of a chapter that carry one tag, outside of Jupyter."""
+
+from __future__ import annotations
+
+import linecache
+from pathlib import Path
+from typing import Any
+
+from course import notebooks
+
+
+class CellError(Exception):
+    """A cell of a chapter, or what it defined, failed; the message says which, and how."""
+
+
+def has_cells(chapter: Path, tag: str) -> bool:
+    """Tell whether a chapter has code cells with this tag."""
+    return any(
+        tag in notebooks.tags(cell) for cell in notebooks.code_cells(notebooks.read(chapter))
+    )
+
+
+def sources(chapter: Path, tag: str) -> dict[int, str]:
+    """Return the code of the cells with this tag, as plain Python, by their number (from 1)."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    transform = TransformerManager().transform_cell
+    return {
+        number: transform(cell.source)
+        for number, cell in enumerate(notebooks.source_cells(notebooks.read(chapter)), start=1)
+        if cell.cell_type == "code" and tag in notebooks.tags(cell)
+    }
+
+
+def run_cells(chapter: Path, tag: str) -> dict[str, Any]:
+    """Run the cells of a chapter that carry this tag; return the names that they define.
+
+    Raises:
+        CellError: a cell failed.
+    """
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for number, source in sources(chapter, tag).items():
+        file = f"<{chapter.stem}, cell {number}>"
+        # tf.function reads the source of what it compiles
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        try:
+            exec(compile(source, file, "exec"), names)
+        except Exception as error:
+            told = f"{chapter.name}, cell {number}: {type(error).__name__}: {error}"
+            raise CellError(told) from error
+    return names

@@ -1,0 +1,46 @@
+"""Results of long experiments: written one by one, read back, and none lost."""
+
+import pytest
+
+from course.experiments import ExperimentError, Outcome, append, file_of, load
+
+
+def outcome(name, value=1.0):
+    return Outcome(name, "2026-01-01T00:00:00+00:00", 1.5, "abc", "CPU", result={"loss": [value]})
+
+
+def test_what_was_appended_is_loaded(tmp_path):
+    append("5_a", outcome("survival/x/0"), tmp_path)
+    append("5_a", outcome("best/x", float("nan")), tmp_path)
+    assert [one.name for one in load("5_a", folder=tmp_path)] == ["survival/x/0", "best/x"]
+    [one] = load("5_a", "survival/", tmp_path)
+    assert one == outcome("survival/x/0")
+    assert one.parts == ["survival", "x", "0"]
+    assert load("5_a", "nothing", tmp_path) == load("4_b", folder=tmp_path) == []
+
+
+def test_a_second_result_takes_the_place_of_the_first(tmp_path):
+    for value in (1.0, 2.0):
+        append("5_a", outcome("x", value), tmp_path)
+    append("5_a", outcome("y"), tmp_path)
+    assert [one.result["loss"] for one in load("5_a", folder=tmp_path)] == [[2.0], [1.0]]
+    assert len(file_of("5_a", tmp_path).read_text().splitlines()) == 2
+
+
+def test_a_last_line_that_was_cut_off_is_passed_over(tmp_path):
+    append("5_a", outcome("x"), tmp_path)
+    path = file_of("5_a", tmp_path)
+    path.write_text(path.read_text() + '{"name": "y", "sta')
+    assert [one.name for one in load("5_a", folder=tmp_path)] == ["x"]
+    append("5_a", outcome("z"), tmp_path)
+    assert [one.name for one in load("5_a", folder=tmp_path)] == ["x", "z"]
+
+
+@pytest.mark.parametrize("line", ["{", '{"name": "y"}', "[]"])
+def test_another_line_that_is_wrong_is_named(tmp_path, line):
+    append("5_a", outcome("x"), tmp_path)
+    path = file_of("5_a", tmp_path)
+    path.write_text(f"{line}\n{path.read_text()}")
+    with pytest.raises(ExperimentError, match=r"5_a\.jsonl, line 1: .*; remove the line"):
+        load("5_a", folder=tmp_path)
+    assert len(path.read_text().splitlines()) == 2
