@@ -15,7 +15,6 @@ book: .venv/.ready ## run the chapters and build the book in _build/html (PROFIL
 
 test: .venv/.ready lint ## run all tests: the code, the pinned outputs, the exercises graded end to end
 	$(BIN)/pytest -m ""
-	$(BIN)/course pins
 
 fast: .venv/.ready ## run the tests that take seconds
 	$(BIN)/pytest

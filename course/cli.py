@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,20 +14,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from course import benchmark, book, notebooks
+from course import benchmark, book, notebooks, pins
 from course.book import BookError
+from course.cells import CellError
 from course.data import DataError, find_source
+from course.experiments import ExperimentError
 from course.ledger import LedgerError, judge_all, load_all
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.runs import (
     Paths,
     Record,
+    default_jobs,
     inputs,
-    kernel_environment,
-    papermill_command,
     reason_to_run,
-    run_chapter,
+    run_chapters,
     sees_gpu,
     write_atomically,
 )
@@ -50,11 +49,31 @@ Profile = Annotated[
     str, typer.Option("--profile", "-p", help=f"How much to compute: {', '.join(PROFILES)}.")
 ]
 Root = Annotated[Path, typer.Option(help="The folder of the project.", show_default="here")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Notebooks that run at a time. Default: one per core in smoke without a GPU, else 1.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Chosen = Annotated[
     list[Path] | None,
     typer.Argument(help="Chapters to take, as paths. Default: every notebook in notebooks/."),
 ]
+
+
+MISTAKES = (
+    BookError,
+    DataError,
+    ExperimentError,
+    LedgerError,
+    NotebookError,
+    ProfileError,
+    SpeedError,
+)
 
 
 def say(text: str) -> None:
@@ -68,7 +87,7 @@ def main() -> None:
         signal.signal(number, _stop)
     try:
         app()
-    except (BookError, DataError, LedgerError, NotebookError, ProfileError, SpeedError) as error:
+    except MISTAKES as error:
         say(f"course: {error}")
         sys.exit(2)
     except OSError as error:
@@ -82,12 +101,12 @@ def _stop(number: int, frame: object) -> None:
 
 
 @contextlib.contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Wait until no other command works in `work/` of this project; keep others out."""
+def _alone(root: Path, name: str = "") -> Iterator[None]:
+    """Wait until no other such command works in `work/` of this project; keep others out."""
     import fcntl
 
     (root / "work").mkdir(exist_ok=True)
-    with (root / "work" / ".lock").open("w") as lock:
+    with (root / "work" / f".{name}lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -119,8 +138,10 @@ def _run(
     paths: Paths,
     limit: float | None = None,
     force: bool = False,
+    jobs: int | None = None,
 ) -> list[Record]:
     """Run what needs a run; return the records of all chosen chapters."""
+    chosen = list({chapter.resolve(): chapter for chapter in chosen}.values())
     # All notebooks and data are checked before the first one runs
     facts = {chapter: inputs(chapter, profile, paths.root) for chapter in chosen}
     for dataset in sorted({name for chapter in chosen for name in facts[chapter]["data"]}):
@@ -131,17 +152,20 @@ def _run(
                 f"the profile 'full' refuses stand-in data: set COURSE_DATA to a folder with "
                 f"{dataset}.npz, or connect to the internet"
             )
-    records = []
+    records, waiting = {}, []
     for chapter in chosen:
         reason = "--force" if force else reason_to_run(chapter, profile, paths, facts[chapter])
         if reason is None:
-            record = Record.load(paths.record(chapter, profile))
-            say(f"{chapter.name} ({profile}): up to date, ran in {record.seconds:.0f} s")
+            records[chapter] = Record.load(paths.record(chapter, profile))
+            seconds = records[chapter].seconds
+            say(f"{chapter.name} ({profile}): up to date, ran in {seconds:.0f} s")
         else:
             say(f"{chapter.name} ({profile}): {reason}")
-            record = run_chapter(chapter, profile, paths, limit, say)
-            say(f"{chapter.name} ({profile}): {record.status} in {record.seconds:.0f} s")
-        records.append(record)
+            waiting.append(chapter)
+    jobs = jobs or default_jobs(profile)
+    ran = run_chapters(waiting, profile, paths, jobs, limit, say)
+    records |= dict(zip(waiting, ran, strict=True))
+    records = [records[chapter] for chapter in chosen]
     for record in records:
         if record.status != "passed":
             say(f"\nFAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
@@ -159,9 +183,10 @@ def run(
     time_limit: Annotated[
         float | None,
         typer.Option(
-            min=1, help="Seconds for one notebook. Default: 300, 900 or 14,400 by profile."
+            min=1, help="Seconds for one notebook. Default: 600, 900 or 14,400 by profile."
         ),
     ] = None,
+    jobs: Jobs = None,
     publish: Annotated[
         bool,
         typer.Option("--publish", help="Keep the records in book/results, for the results page."),
@@ -180,6 +205,8 @@ def run(
 
         course run --profile smoke notebooks/1_cnn_rnn_basics.ipynb
 
+        course run --profile smoke --jobs 2
+
         course run --profile full --require-gpu --publish
     """
     check_profile(profile)
@@ -188,7 +215,7 @@ def run(
         raise typer.Exit(1)
     paths = Paths(root)
     with _alone(root):
-        records = _run(_chapters(chosen, root), profile, paths, time_limit, force)
+        records = _run(_chapters(chosen, root), profile, paths, time_limit, force, jobs)
     if publish:
         for record in records:
             if record.status == "passed":
@@ -202,7 +229,7 @@ def run(
 
 
 @app.command(name="book")
-def build_book(profile: Profile = "quick", root: Root = Path()) -> None:
+def build_book(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path()) -> None:
     """Run what needs a run and build the book; its pages are left in _build/html.
 
     Examples:
@@ -214,7 +241,7 @@ def build_book(profile: Profile = "quick", root: Root = Path()) -> None:
     check_profile(profile)
     book.check_configuration(root)
     with _alone(root):
-        records = _run(_chapters(None, root), profile, Paths(root))
+        records = _run(_chapters(None, root), profile, Paths(root), jobs=jobs)
         good = book.build(root, book.stage(root, profile), say)
     failed = [record for record in records if record.status != "passed"]
     index = root / "_build/html/index.html"
@@ -265,17 +292,19 @@ def ledger(profile: Profile = "quick", as_json: AsJson = False, root: Root = Pat
     raise typer.Exit(bool(bad))
 
 
-@app.command()
-def pins(
+@app.command(name="pins")
+def check_pins(
     chosen: Chosen = None,
     update: Annotated[
         bool, typer.Option("--update", help="Write what the code makes now into the chapters.")
     ] = False,
+    jobs: Jobs = None,
     root: Root = Path(),
 ) -> None:
     """Check with nbval that the outputs committed in the chapters are what the code makes.
 
-    These are the cells tagged nbval-check-output. The chapters run in the profile smoke.
+    These are the cells tagged nbval-check-output. The chapters run in the profile smoke, unless
+    their last run there still holds; nbval compares what the runs have left.
 
     Examples:
 
@@ -283,42 +312,17 @@ def pins(
 
         course pins --update notebooks/1_cnn_rnn_basics.ipynb
     """
-    chapters = _chapters(chosen, root)
+    chapters, paths = _chapters(chosen, root), Paths(root)
     with _alone(root):
-        if update:
-            _pin(chapters, Paths(root))
-        else:
-            raise typer.Exit(_compare(chapters, root / "work" / "pins"))
-
-
-def _compare(chapters: list[Path], folder: Path) -> int:
-    """Let nbval compare the pinned outputs; return its exit code."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    copies = []
-    for chapter in chapters:
-        notebooks.check(notebooks.read(chapter), chapter)
-        copies.append(folder / chapter.name)
-        command = papermill_command(chapter, copies[-1], "smoke")
-        command[command.index("--progress-bar")] = "--prepare-only"
-        say("$ " + " ".join(command))
-        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True)
-        if done.returncode:
-            raise NotebookError(f"{chapter}: {done.stderr.strip().splitlines()[-1]}")
-    command = ["pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
-    command += ["-m", "", *(os.path.relpath(copy) for copy in copies)]
-    say("$ " + " ".join(command))
-    done = subprocess.run([sys.executable, "-m", *command], env=kernel_environment())
-    return done.returncode
-
-
-def _pin(chapters: list[Path], paths: Paths) -> None:
-    records = _run(chapters, "smoke", paths)
-    if any(record.status != "passed" for record in records):
-        raise typer.Exit(1)
-    for chapter in chapters:
-        executed = notebooks.read(paths.executed(chapter, "smoke"))
-        _write_if_changed(chapter, notebooks.pin_outputs(notebooks.read(chapter), executed))
+        records = _run(chapters, "smoke", paths, jobs=jobs)
+        if any(record.status != "passed" for record in records):
+            raise typer.Exit(1)
+        runs = {chapter: paths.executed(chapter, "smoke") for chapter in chapters}
+        if not update:
+            raise typer.Exit(pins.compare(runs, root / "work" / "pins", say))
+        for chapter, executed in runs.items():
+            pinned = notebooks.pin_outputs(notebooks.read(chapter), notebooks.read(executed))
+            _write_if_changed(chapter, pinned)
 
 
 def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
@@ -364,7 +368,7 @@ def speed(
             )
             try:
                 results += benchmark.run(chapter, repeats)
-            except benchmark.CellError as error:
+            except CellError as error:
                 say(f"\nFAILED {error}")
                 code = max(code, 1)
             except SpeedError as error:
@@ -381,6 +385,106 @@ def speed(
     if not all(result.reached for result in results):
         code = max(code, 1)
     raise typer.Exit(code)
+
+
+@app.command()
+def experiments(
+    chosen: Chosen = None,
+    only: Annotated[
+        str, typer.Option("--only", metavar="PREFIX", help="Those whose names begin so.")
+    ] = "",
+    list_only: Annotated[
+        bool, typer.Option("--list", help="Run nothing; say which are done, missing or old.")
+    ] = False,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Run the long experiments that chapters declare; what is done is not done again.
+
+    Takes the cells tagged experiments. Each result is written to course/records as soon as it is
+    there, so that an interrupted command goes on where it stopped. An experiment whose code or
+    settings changed runs again. With --list, ends with 1 if any is missing or of older code.
+
+    Examples:
+
+        course experiments --list
+
+        COURSE_DATA=../datasets course experiments --only survival
+    """
+    from course import experimenter  # after the start: it takes a second
+
+    folder = root / "course/records"
+    told: dict[str, dict[str, str]] = {}
+    # A lock of its own: they take hours, and the chapters can run beside them
+    with _alone(root, "experiments."):
+        try:
+            for chapter in experimenter.choose(_chapters(chosen, root), named=bool(chosen)):
+                if not list_only:
+                    experimenter.run(chapter, only, say, folder)
+                told[chapter.stem] = experimenter.states(chapter, only, folder)
+        except CellError as error:
+            say(f"\nFAILED {error}")
+            raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps(told, indent=1))
+    elif list_only:
+        for chapter, states in told.items():
+            for name, state in states.items():
+                print(f"{chapter}: {name}: {state}")
+    raise typer.Exit(any(state != "done" for states in told.values() for state in states.values()))
+
+
+@app.command(name="backend")
+def check_backend(
+    device: Annotated[
+        str | None,
+        typer.Option(help="Such as /GPU:0 or CPU:0. Default: the one that TensorFlow would take."),
+    ] = None,
+    xla: Annotated[
+        bool, typer.Option("--xla", help="Check compiled operations too; takes a minute.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check in seconds that this machine computes what TensorFlow promises.
+
+    Small convolutions, poolings, losses, recurrent layers and so on run eagerly and in a graph, in
+    training mode and in inference mode. Outputs and gradients are compared with float64 NumPy.
+    Ends with 1 if an operation is wrong; a line for each fault names it.
+
+    Examples:
+
+        course backend
+
+        course backend --device /GPU:0 --json
+    """
+    say("starting TensorFlow")
+    with _quiet_start():
+        from course import backend
+    try:
+        where = backend.find_device(device)
+        say(f"checking {len(backend.OPERATIONS)} operations on {where}")
+        report = backend.check(where, modes=[*backend.MODES, "xla"] if xla else backend.MODES)
+    except backend.BackendError as error:
+        say(f"course: {error}")
+        raise typer.Exit(2) from None
+    print(json.dumps(report.as_dict(), indent=1) if as_json else report)
+    raise typer.Exit(not report.passed)
+
+
+@contextlib.contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Keep what TensorFlow's libraries write while they are loaded off the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 @app.command()

@@ -59,6 +59,11 @@ def file_of(chapter: str, folder: Path = RECORDS) -> Path:
     return folder / f"{chapter}.jsonl"
 
 
+def files_of(chapter: str, folder: Path = RECORDS) -> list[Path]:
+    """Return all files that are kept for a chapter: the results, and what it shows beside them."""
+    return sorted(folder.glob(f"{chapter}.*"))
+
+
 def load(chapter: str, prefix: str = "", folder: Path = RECORDS) -> list[Outcome]:
     """Return the results of a chapter's experiments whose names begin with `prefix`.
 

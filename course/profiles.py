@@ -1,9 +1,12 @@
 """The three sizes in which every chapter runs."""
 
+import textwrap
 from types import SimpleNamespace
 from typing import Any
 
 PROFILES = ("smoke", "quick", "full")
+
+WIDTH = 44  # characters of printed text that fit on a phone
 
 
 class ProfileError(ValueError):
@@ -22,7 +25,7 @@ def check_profile(name: str) -> str:
 
 
 def settings(profile: str, **choices: dict[str, Any]) -> SimpleNamespace:
-    """Choose the settings of one profile and print them.
+    """Choose the settings of one profile and print them, in lines that fit on a phone.
 
     Args:
         profile: the profile to use, one of `PROFILES`.
@@ -48,5 +51,16 @@ def settings(profile: str, **choices: dict[str, Any]) -> SimpleNamespace:
     if len({frozenset(choice) for choice in choices.values()}) != 1:
         raise ProfileError("the three profiles must define the same settings")
     chosen = choices[profile]
-    print(f"profile {profile}: " + ", ".join(f"{k} = {v:,}" for k, v in chosen.items()))
+    # Lines break between settings, not within one: textwrap takes no other space for a gap
+    told = [
+        f"{name} = {value:,}".replace(" ", "\N{NO-BREAK SPACE}") for name, value in chosen.items()
+    ]
+    lines = textwrap.fill(
+        f"profile {profile}: {', '.join(told)}",
+        WIDTH,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    print(lines.replace("\N{NO-BREAK SPACE}", " "))
     return SimpleNamespace(profile=profile, **chosen)

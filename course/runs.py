@@ -6,11 +6,13 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,9 +22,17 @@ from typing import IO, Any
 import psutil
 
 from course import data, notebooks
+from course.experiments import files_of
 from course.profiles import check_profile
 
-TIME_LIMITS = {"smoke": 300, "quick": 900, "full": 4 * 3600}  # seconds for one notebook
+TIME_LIMITS = {"smoke": 600, "quick": 900, "full": 4 * 3600}  # seconds for one notebook
+
+PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
+BAR = re.compile(r"Executing[^\r\n|]*\|[^\r\n|]*\| (\d+)/(\d+) \[[^\r\n\]]*\]")  # papermill's
+
+
+class Stopped(Exception):
+    """A run that was ended since the command was; nothing of it is kept."""
 
 
 @dataclass
@@ -107,8 +117,8 @@ def _digest(*parts: bytes) -> str:
 def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
     """Return digests of all that the outputs of a chapter depend on.
 
-    The code (not the prose), the modules of `course` that it imports, directly or not, the lock
-    file, the data that it loads, the profile, whether there is a GPU, and the versions of Python
+    The code (not the prose), the modules of `course` that it imports, directly or not, the records
+    of its experiments, the lock file, the data that it loads, the profile, whether there is a GPU, and the versions of Python
     and of the packages that compute.
 
     Raises:
@@ -123,6 +133,7 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
     return {
         "code": code_digest(notebook),
         "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
+        "records": {path.name: _digest(path.read_bytes()) for path in files_of(chapter.stem)},
         "lock file": _digest(lock.read_bytes()) if lock.exists() else None,
         "data": {name: data.find_source(name).sha256 for name in notebooks.datasets(notebook)},
         "profile": profile,
@@ -158,15 +169,131 @@ def reason_to_run(chapter: Path, profile: str, paths: Paths, now: dict[str, Any]
 
 
 def papermill_command(chapter: Path, output: Path, profile: str) -> list[str]:
-    """Return the command that runs a chapter, without the interpreter in front."""
+    """Return the command that runs a chapter, without the interpreter in front.
+
+    Papermill saves the notebook before and after each cell, which can take a fifth of a run. Only
+    a run of hours is worth that: what it had made is kept if its kernel dies or time runs out.
+    """
     return [
         "papermill",
         *("-p", "profile", profile),
         *("-k", "python3"),
+        *([] if profile == "full" else ["--no-request-save-on-cell-execute"]),
         "--progress-bar",
         os.path.relpath(chapter),
         os.path.relpath(output),
     ]
+
+
+class Display:
+    """Where runs tell of themselves: whole lines, and below them how far each has come.
+
+    What runs is redrawn in the last line of a terminal. Where stderr is no terminal there is no
+    such line, and whole lines are all there is.
+    """
+
+    def __init__(self, say: Callable[[str], None] = print):
+        self._say = say
+        self._lock = threading.Lock()
+        self._bars: dict[str, re.Match[str]] = {}  # by the name of the notebook
+        self._terminal = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        """Print a line, above what is redrawn."""
+        with self._lock:
+            self._clear()
+            self._say(text)
+            self._draw()
+
+    def show(self, name: str, bar: re.Match[str] | None) -> None:
+        """Show papermill's bar for a notebook; None: it has ended."""
+        with self._lock:
+            self._clear()
+            if bar:
+                self._bars[name] = bar
+            else:
+                self._bars.pop(name, None)
+            self._draw()
+
+    def line(self) -> str:
+        """Return the line for the notebooks that run: one as papermill draws it, several in short."""
+        if len(self._bars) == 1:
+            return next(iter(self._bars.values()))[0]
+        return "  ".join(f"{name} {bar[1]}/{bar[2]}" for name, bar in sorted(self._bars.items()))
+
+    def _clear(self) -> None:
+        if self._terminal and self._bars:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def _draw(self) -> None:
+        if self._terminal and self._bars:
+            sys.stderr.write(self.line()[: shutil.get_terminal_size().columns - 1])
+            sys.stderr.flush()
+
+
+def default_jobs(profile: str) -> int:
+    """Return how many notebooks run at a time if the user does not say.
+
+    One for each core in `smoke`; one in `quick` and `full`, whose pages show how fast programs
+    are; one with a GPU, whose memory TensorFlow takes whole.
+    """
+    if profile != "smoke" or driver_sees_gpu():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_chapters(
+    chapters: list[Path],
+    profile: str,
+    paths: Paths,
+    jobs: int = 1,
+    time_limit: float | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Record]:
+    """Run chapters, several at a time; return their records in the order of the chapters.
+
+    If this is interrupted, or a run can't be recorded, the others are ended and leave nothing.
+
+    Args:
+        chapters: the notebooks; none twice.
+        profile: one of `course.profiles.PROFILES`.
+        paths: where the results go.
+        jobs: how many run at a time; the longest start first.
+        time_limit: seconds for each; by default that of the profile.
+        say: is given lines that tell what happens, one at a time.
+
+    Raises:
+        NotebookError: a notebook can't be used.
+        DataError: the data in COURSE_DATA is wrong.
+    """
+    display, stop = Display(say), threading.Event()
+
+    def run(chapter: Path) -> Record:
+        if stop.is_set():
+            raise Stopped
+        record = run_chapter(chapter, profile, paths, time_limit, display.say, display, stop)
+        display.say(f"{chapter.name} ({profile}): {record.status} in {record.seconds:.0f} s")
+        return record
+
+    order = chapters
+    if jobs > 1:
+        order = sorted(chapters, key=lambda chapter: -_expected_seconds(chapter, profile, paths))
+    pool = ThreadPoolExecutor(max_workers=max(1, min(jobs, len(chapters))))
+    try:
+        results = {chapter: pool.submit(run, chapter) for chapter in order}
+        wait(results.values(), return_when=FIRST_EXCEPTION)
+        broken = [result for result in results.values() if result.done() and result.exception()]
+        return [result.result() for result in broken or map(results.get, chapters)]
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _expected_seconds(chapter: Path, profile: str, paths: Paths) -> float:
+    """Guess how long a run takes: as the last one, or by the length of the file."""
+    last = Record.load(paths.record(chapter, profile))
+    return last.seconds if last and last.status == "passed" else chapter.stat().st_size / 2000
 
 
 def run_chapter(
@@ -175,6 +302,8 @@ def run_chapter(
     paths: Paths,
     time_limit: float | None = None,
     say: Callable[[str], None] = print,
+    display: Display | None = None,
+    stop: threading.Event | None = None,
 ) -> Record:
     """Run one chapter in one profile; leave the executed notebook and its record.
 
@@ -184,6 +313,8 @@ def run_chapter(
         paths: where the results go.
         time_limit: seconds after which the run is stopped; by default that of the profile.
         say: is given the papermill command before it runs.
+        display: shows how far the run has come.
+        stop: ends the run when it is set.
 
     Returns:
         The record; its `status` is "failed" if a cell failed, the kernel died, or time ran out.
@@ -191,10 +322,13 @@ def run_chapter(
     Raises:
         NotebookError: the notebook can't be used.
         DataError: the data in COURSE_DATA is wrong.
+        Stopped: `stop` was set.
     """
     check_profile(profile)
     limit = TIME_LIMITS[profile] if time_limit is None else time_limit
-    facts = inputs(chapter, profile, paths.root)
+    with PARSER:
+        facts = inputs(chapter, profile, paths.root)
+    source = notebooks.read(chapter)
     output, log = paths.executed(chapter, profile), paths.log(chapter, profile)
     output.parent.mkdir(parents=True, exist_ok=True)
     # Under a name of its own: the last good run stays until this one has ended, and a run that
@@ -203,8 +337,15 @@ def run_chapter(
     say("$ " + " ".join(papermill_command(chapter, output, profile)))
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     command = papermill_command(chapter, running, profile)
+    display = display or Display()
     try:
-        code = _run([sys.executable, "-m", *command], limit, log)
+        code = _run(
+            [sys.executable, "-m", *command],
+            limit,
+            log,
+            lambda bar: display.show(chapter.stem, bar),
+            stop or threading.Event(),
+        )
         executed = _read_if_possible(running)
         record = Record(
             notebook=chapter.stem,
@@ -215,14 +356,16 @@ def run_chapter(
             inputs=facts,
         )
         if record.status == "failed":
-            record.failure = _explain(executed, code, limit, log)
-        _add_what_the_notebook_kept(record, executed)
+            record.failure = _explain(source, executed, code, limit, log)
+        with PARSER:
+            _add_what_the_notebook_kept(record, executed)
         if executed:
             running.replace(output)
         else:
             output.unlink(missing_ok=True)
         record.save(paths.record(chapter, profile))
     finally:
+        display.show(chapter.stem, None)
         running.unlink(missing_ok=True)
     return record
 
@@ -245,32 +388,87 @@ def _add_what_the_notebook_kept(record: Record, executed: Any) -> None:
         source["reason"] = data.find_source(source["dataset"]).reason
 
 
-def _explain(executed: Any, code: int | None, limit: float, log: Path) -> str:
+def _explain(source: Any, executed: Any, code: int | None, limit: float, log: Path) -> str:
+    """Return in which cell a run stopped, and why.
+
+    Args:
+        source: the notebook before the run.
+        executed: the notebook that papermill left, if it left one.
+        code: papermill's exit code; None if it was stopped at its limit.
+        limit: the limit in seconds.
+        log: what papermill wrote.
+    """
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line for line in text.strip().splitlines() if not BAR.match(line)]
+    died = "DeadKernelError" in (lines[-1] if lines else "")
     if code is None:
         error = f"stopped at its time limit of {limit:g} s (--time-limit)"
+    elif died:
+        error = "the kernel died (out of memory, or a crash in native code)"
+    elif code < 0 or not lines:
+        error = f"papermill ended with exit code {code}"
     else:
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        error = lines[-1] if lines else f"papermill ended with exit code {code}"
-        if "DeadKernelError" in error:
-            error = "the kernel died (out of memory, or a crash in native code)"
-    if executed is None:
+        error = lines[-1]
+    if executed is not None:
+        return str(notebooks.failure(executed, otherwise=error))
+    bars = BAR.findall(text)
+    if not bars:
         return error
-    return str(notebooks.failure(executed, otherwise=error))
+    done, total = map(int, bars[-1])
+    # Papermill counts the cell in which the kernel died as done
+    at = done - 1 if died else done
+    return str(_cell_at(source, at, error)) if at < total else error
 
 
-def _run(command: list[str], limit: float, log: Path) -> int | None:
-    """Run a command with its progress shown; return its exit code, None if the limit ended it."""
+def _cell_at(source: Any, index: int, error: str) -> notebooks.Failure:
+    """Return the code cell at a place in the notebook that papermill runs.
+
+    That has one cell more than the author's, after the one tagged `parameters`.
+    """
+    cells = notebooks.source_cells(source)
+    tagged = [i for i, cell in enumerate(cells) if "parameters" in notebooks.tags(cell)]
+    last = index - 1 if index > tagged[0] else index
+    for number in range(last + 1, 0, -1):
+        if cells[number - 1].cell_type == "code":
+            return notebooks.Failure(number, cells[number - 1].source, error)
+    return notebooks.Failure(None, "", error)
+
+
+def _run(
+    command: list[str],
+    limit: float,
+    log: Path,
+    show: Callable[[re.Match[str]], None],
+    stop: threading.Event,
+) -> int | None:
+    """Run a command with its progress shown; return its exit code, None if the limit ended it.
+
+    Raises:
+        Stopped: `stop` was set before the command had ended.
+    """
+    # In a session of its own: by Ctrl-C it is we that are told, and we end it
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=kernel_environment()
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=kernel_environment() | {"TQDM_MININTERVAL": "0"},  # the bar is up to date at each cell
+        start_new_session=True,
     ) as process:
-        reader = threading.Thread(target=_show_progress, args=(process.stdout, log), daemon=True)
+        reader = threading.Thread(
+            target=_show_progress, args=(process.stdout, log, show), daemon=True
+        )
         reader.start()
+        end = time.monotonic() + limit
         try:
-            return process.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
-            return None
+            while not stop.is_set():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(timeout=max(0, min(0.2, end - time.monotonic())))
+                if time.monotonic() >= end:
+                    return None
+            raise Stopped
         finally:
-            _kill_tree(process.pid)
+            kill_tree(process.pid)
             reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
 
 
@@ -282,7 +480,7 @@ def kernel_environment() -> dict[str, str]:
     return environment
 
 
-def _kill_tree(pid: int) -> None:
+def kill_tree(pid: int) -> None:
     """Kill a process and all that it started: the kernel too, which is in a session of its own."""
     try:
         process = psutil.Process(pid)
@@ -296,8 +494,8 @@ def _kill_tree(pid: int) -> None:
             continue
 
 
-def _show_progress(stream: IO[bytes], log: Path) -> None:
-    """Pass papermill's progress bar on to stderr, and all that it writes to the log.
+def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]], None]) -> None:
+    """Pass papermill's progress bar on to `show`, and all that it writes to the log.
 
     The rest would hide the bar: messages of the kernel and of native libraries, and, where a cell
     fails, papermill's own traceback, for which the caller shows the cell.
@@ -307,10 +505,8 @@ def _show_progress(stream: IO[bytes], log: Path) -> None:
         while chunk := stream.read1(65536):
             with contextlib.suppress(OSError):  # on a full disk go on reading, or papermill waits
                 file.write(chunk)
-            for bar in re.findall(r"Executing[^\r\n]*\|[^\r\n]*\]", chunk.decode(errors="replace")):
-                sys.stderr.write(f"\r{bar}")
-            sys.stderr.flush()
-    sys.stderr.write("\n")
+            for bar in BAR.finditer(chunk.decode(errors="replace")):
+                show(bar)
 
 
 def sees_gpu() -> bool:

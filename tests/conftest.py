@@ -1,15 +1,13 @@
-"""Fixtures for several tests: a small project, and one smoke run of the chapters."""
+"""Fixtures for several tests: a small project, a smoke run of the chapters, graded exercises."""
 
 import shutil
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 
 import pytest
+from grading import Grading
 from projects import CONFIG, ROOT, TOC, Project
 
 from course import notebooks
-from course.runs import Paths, run_chapter
+from course.runs import Paths, default_jobs, run_chapters
 
 
 @pytest.fixture
@@ -39,12 +37,30 @@ def smoke(tmp_path_factory):
         patch.setenv("COURSE_DOWNLOAD", "never")
         patch.setenv("KERAS_HOME", str(root / "keras"))  # the tester's own cache may hold MNIST
         paths, chapters = Paths(root), notebooks.find_chapters(root / "notebooks")
-        # Processes, not threads: CPython 3.11 can't parse code in two threads at once
-        with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as runners:
-            records = list(
-                runners.map(partial(run_chapter, profile="smoke", paths=paths), chapters)
-            )
+        records = run_chapters(chapters, "smoke", paths, default_jobs("smoke"))
         yield {
             chapter.stem: (record, paths.executed(chapter, "smoke"))
             for chapter, record in zip(chapters, records, strict=True)
         }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def grading(request, tmp_path_factory):
+    """Begin to grade the exercises that the chosen tests need; None if they need none."""
+    needed = {
+        item.callspec.params["assignment"]
+        for item in request.session.items
+        if "grade" in getattr(item, "fixturenames", ())
+    }
+    if not needed:
+        yield None
+        return
+    process = Grading(tmp_path_factory.mktemp("graded"), sorted(needed))
+    yield process
+    process.end()
+
+
+@pytest.fixture(scope="session")
+def grade(grading):
+    """Return a function that waits until an assignment is graded, and returns what it earned."""
+    return grading

@@ -70,6 +70,12 @@ def test_a_file_in_place_of_the_work_folder(project):
     assert "work" in one_line(project.course("run"))
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1", "all"])
+def test_a_number_of_jobs_that_is_none(project, jobs):
+    project.add("1_a", "1")
+    assert project.course("run", "--jobs", jobs).returncode == 2
+
+
 @pytest.mark.parametrize("limit", ["0", "-3", "soon"])
 def test_a_time_limit_that_is_none(project, limit):
     project.add("1_a", "1")
@@ -109,9 +115,10 @@ def test_help_has_an_example(project, command):
 def test_one_notebook_fails_and_the_others_run(project):
     project.add("1_a", "1 / 0")
     project.add("2_b", "print('here')")
-    done = project.course("run", "--profile", "smoke", "--json")
+    done = project.course("run", "--profile", "smoke", "--jobs", "2", "--json")
     assert done.returncode == 1
     assert [row["status"] for row in json.loads(done.stdout)] == ["failed", "passed"]
+    assert "Executing" not in done.stderr  # bars are for terminals
     assert "FAILED 1_a.ipynb (smoke), cell 3:\n    1 / 0\nZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
     again = project.course("run", "--profile", "smoke")
@@ -125,20 +132,23 @@ def test_a_stopped_command_ends_its_kernel_and_keeps_the_last_good_run(project):
     assert project.course("run", "--profile", "smoke").returncode == 0
     executed = project.paths.executed(chapter, "smoke")
     good = executed.read_bytes()
-    project.add("1_a", "import time\nopen('started', 'w')\ntime.sleep(600)")
-    command = subprocess.Popen(project.command("run", "--profile", "smoke"), cwd=project.root)
+    for name in ("1_a", "2_b"):
+        project.add(name, f"import time\nopen('started_{name}', 'w')\ntime.sleep(600)")
+    arguments = ("run", "--profile", "smoke", "--jobs", "2")
+    command = subprocess.Popen(project.command(*arguments), cwd=project.root)
     for _ in range(600):
-        if Path("started").exists():
+        if len(list(project.root.glob("started_*"))) == 2:
             break
         time.sleep(0.1)
     family = psutil.Process(command.pid).children(recursive=True)
-    assert len(family) >= 2  # papermill and its kernel
+    assert len(family) >= 4  # papermill and its kernel, twice
     command.terminate()
     assert command.wait(timeout=30) == 130
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
     assert executed.read_bytes() == good
     assert list(executed.parent.glob(".*.ipynb")) == []
+    assert not project.paths.record(Path("2_b.ipynb"), "smoke").exists()
     assert "changed: code" in runs.reason_to_run(
         chapter, "smoke", project.paths, runs.inputs(chapter, "smoke", project.root)
     )

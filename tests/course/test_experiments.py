@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.experiments import ExperimentError, Outcome, append, file_of, load
+from course.experiments import ExperimentError, Outcome, append, file_of, files_of, load
 
 
 def outcome(name, value=1.0):
@@ -44,3 +44,10 @@ def test_another_line_that_is_wrong_is_named(tmp_path, line):
     with pytest.raises(ExperimentError, match=r"5_a\.jsonl, line 1: .*; remove the line"):
         load("5_a", folder=tmp_path)
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_all_that_is_kept_for_a_chapter_is_found(tmp_path):
+    append("5_a", outcome("x"), tmp_path)
+    for name in ("5_a.log.csv", "5_ab.csv", "4_b.jsonl"):
+        (tmp_path / name).touch()
+    assert [path.name for path in files_of("5_a", tmp_path)] == ["5_a.jsonl", "5_a.log.csv"]

@@ -9,6 +9,16 @@ def test_the_chosen_settings_are_attributes_and_are_printed(capsys):
     assert capsys.readouterr().out == "profile full: epochs = 5\n"
 
 
+def test_many_settings_break_between_two_and_fit_on_a_phone(capsys):
+    many = {"images": 60_000, "epochs": 5, "keras_epochs": 20, "repeats": 7, "slow_steps": 1_000}
+    settings("full", smoke=many, quick=many, full=many)
+    assert capsys.readouterr().out.splitlines() == [
+        "profile full: images = 60,000, epochs = 5,",
+        "    keras_epochs = 20, repeats = 7,",
+        "    slow_steps = 1,000",
+    ]
+
+
 def test_an_unknown_profile_is_named_with_the_known_ones():
     with pytest.raises(ProfileError, match=r"'fast'.*smoke, quick, full"):
         check_profile("fast")

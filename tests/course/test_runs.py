@@ -1,16 +1,19 @@
 """Runs by the real papermill with real kernels, in small projects."""
 
+import io
 import json
+import threading
 import time
 
 import nbformat
 import psutil
 import pytest
+from tqdm import tqdm
 
 from course import data, notebooks, runs
 from course.data import DataError
 from course.notebooks import NotebookError
-from course.runs import Record, inputs, reason_to_run, run_chapter
+from course.runs import Display, Record, Stopped, inputs, reason_to_run, run_chapter, run_chapters
 
 KEEP = "from myst_nb import glue\nglue('answer', 6 * 7, display=False)"
 
@@ -144,12 +147,162 @@ def is_alive(pid):
 
 
 @pytest.mark.slow
-def test_a_dead_kernel_is_named(project):
-    chapter = project.add("1_a", "import os\nos.kill(os.getpid(), 9)")
+@pytest.mark.parametrize("after", [(), ("print('never')", "2 + 2")])
+def test_a_dead_kernel_is_named(project, after):
+    chapter = project.add("1_a", "print('kept')", "import os\nos.kill(os.getpid(), 9)", *after)
     record = run_chapter(chapter, "smoke", project.paths)
     assert record.status == "failed"
+    assert record.failure == (
+        "cell 4:\n    import os\n    os.kill(os.getpid(), 9)\n"
+        "the kernel died (out of memory, or a crash in native code)"
+    )
+
+
+@pytest.mark.slow
+def test_a_full_run_keeps_what_it_had_made_when_the_kernel_dies(project):
+    chapter = project.add("1_a", "print('kept')", "import os\nos.kill(os.getpid(), 9)")
+    record = run_chapter(chapter, "full", project.paths)
     assert "the kernel died" in record.failure
     assert "os.kill" in record.failure
+    left = notebooks.code_cells(notebooks.read(project.paths.executed(chapter, "full")))
+    assert left[1].outputs[0].text == "kept\n"
+
+
+# ---------------------------------------------------------------------------- several at a time
+
+
+@pytest.mark.slow
+def test_two_chapters_run_at_the_same_time(project):
+    meet = (
+        "import pathlib, time\npathlib.Path({mine!r}).touch()\n"
+        "end = time.monotonic() + 60\n"
+        "while not pathlib.Path({other!r}).exists():\n"
+        "    assert time.monotonic() < end, 'the other did not run'\n"
+        "    time.sleep(0.1)"
+    )
+    chapters = [
+        project.add("1_a", meet.format(mine="a", other="b")),
+        project.add("2_b", meet.format(mine="b", other="a")),
+    ]
+    said = []
+    records = run_chapters(chapters, "smoke", project.paths, jobs=2, say=said.append)
+    assert [(r.notebook, r.status) for r in records] == [("1_a", "passed"), ("2_b", "passed")]
+    assert sorted(line.partition(" in ")[0] for line in said[2:]) == [
+        "1_a.ipynb (smoke): passed",
+        "2_b.ipynb (smoke): passed",
+    ]
+
+
+@pytest.fixture
+def pretended(project, monkeypatch):
+    """Three chapters, the second known to be slow; runs of them are noted and do nothing."""
+    chapters = [project.add(name, "1") for name in ("1_a", "2_b", "3_c")]
+    slow = Record("2_b", "smoke", "passed", "2026-01-01", 100.0)
+    slow.save(project.paths.record(chapters[1], "smoke"))
+    began = []
+
+    def run(chapter, profile, *rest):
+        began.append(chapter.stem)
+        return Record(chapter.stem, profile, "passed", "2026-01-01", 1.0)
+
+    monkeypatch.setattr(runs, "run_chapter", run)
+    return chapters, began
+
+
+def test_one_at_a_time_they_run_in_order(project, pretended):
+    chapters, began = pretended
+    run_chapters(chapters, "smoke", project.paths, jobs=1)
+    assert began == ["1_a", "2_b", "3_c"]
+
+
+def test_the_longest_starts_first_and_the_records_are_in_order(project, pretended):
+    chapters, began = pretended
+    records = run_chapters(chapters, "smoke", project.paths, jobs=2)
+    assert began[0] == "2_b"
+    assert [record.notebook for record in records] == ["1_a", "2_b", "3_c"]
+
+
+def test_where_one_can_not_be_recorded_the_others_are_stopped(project, monkeypatch):
+    chapters = [project.add(name, "1") for name in ("1_a", "2_b", "3_c")]
+    ended = []
+
+    def run(chapter, profile, paths, limit, say, display, stop):
+        if chapter.stem == "1_a":
+            raise OSError(28, "No space left on device")
+        ended.append((chapter.stem, stop.wait(timeout=30)))
+        raise Stopped
+
+    monkeypatch.setattr(runs, "run_chapter", run)
+    with pytest.raises(OSError, match="No space left"):
+        run_chapters(chapters, "smoke", project.paths, jobs=2)
+    assert all(stopped for _, stopped in ended)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_leaves_no_record_and_no_process(project):
+    chapter = project.add("1_a", "open('started', 'w')\nimport time\ntime.sleep(600)")
+    before = psutil.Process().children()
+    stop = threading.Event()
+
+    def watch():
+        while not (project.root / "started").exists():
+            time.sleep(0.1)
+        stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    with pytest.raises(Stopped):
+        run_chapter(chapter, "smoke", project.paths, stop=stop)
+    left = {path.name for path in project.paths.executed(chapter, "smoke").parent.iterdir()}
+    assert left == {"1_a.log"}
+    assert psutil.Process().children() == before
+
+
+@pytest.mark.parametrize(
+    ("profile", "gpu", "jobs"),
+    [("smoke", False, 3), ("smoke", True, 1), ("quick", False, 1), ("full", False, 1)],
+)
+def test_how_many_run_at_a_time(monkeypatch, profile, gpu, jobs):
+    monkeypatch.setattr(runs, "driver_sees_gpu", lambda: gpu)
+    monkeypatch.setattr(runs.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert runs.default_jobs(profile) == jobs
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def bar(done, total):
+    """Papermill's bar, as tqdm draws it today."""
+    text = tqdm.format_meter(done, total, 12.5, prefix="Executing", unit="cell")
+    return runs.BAR.fullmatch(text)
+
+
+def test_one_line_tells_how_far_all_have_come(monkeypatch):
+    monkeypatch.setattr(runs.sys, "stderr", Terminal())
+    said = []
+    display = Display(said.append)
+    display.show("2_b", bar(7, 80))
+    assert display.line().startswith("Executing:   9%|")
+    display.show("1_a", bar(0, 5))
+    assert display.line() == "1_a 0/5  2_b 7/80"
+    display.say("a line")
+    assert said == ["a line"]
+    display.show("2_b", None)
+    display.show("1_a", None)
+    screen = runs.sys.stderr.getvalue()
+    assert screen.endswith("\r\x1b[K")  # nothing is left in the line
+    assert "\n" not in screen
+
+
+def test_without_a_terminal_there_are_only_lines(monkeypatch):
+    monkeypatch.setattr(runs.sys, "stderr", io.StringIO())
+    said = []
+    display = Display(said.append)
+    display.show("1_a", bar(1, 5))
+    display.say("a line")
+    assert said == ["a line"]
+    assert runs.sys.stderr.getvalue() == ""
 
 
 def test_the_driver_is_asked_before_tensorflow(monkeypatch):

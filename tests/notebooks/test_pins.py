@@ -4,9 +4,10 @@ import shutil
 
 import nbformat
 import pytest
+from nbformat.v4 import new_output
 from projects import ROOT
 
-from course import notebooks
+from course import notebooks, pins
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,31 @@ def pinned_project(project):
     done = project.course("pins", "--update")
     assert done.returncode == 0, done.stderr
     return chapter
+
+
+def test_what_chapters_are_committed_with_is_what_their_smoke_run_made(smoke, tmp_path, capfd):
+    runs = {ROOT / "notebooks" / f"{name}.ipynb": executed for name, (_, executed) in smoke.items()}
+    assert pins.compare(runs, tmp_path / "pins") == 0, capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("left", "code"), [("4", 0), ("5", 1)])
+def test_the_value_of_a_cell_is_compared_without_running_the_cell(project, left, code):
+    chapter = project.add("1_a", "open('ran', 'w')\n2 + 2", "1 / 0")
+    book = notebooks.read(chapter)
+    cell = book.cells[2]
+    cell.metadata["tags"] = [notebooks.PINNED]
+    cell.execution_count = 1
+    for text, path in ((left, project.root / "executed.ipynb"), ("4", chapter)):
+        cell.outputs = [new_output("execute_result", {"text/plain": text}, execution_count=1)]
+        nbformat.write(book, path)
+    assert pins.compare({chapter: project.root / "executed.ipynb"}, project.root / "pins") == code
+    assert not list(project.root.rglob("ran"))
+
+
+def test_a_run_of_other_code_is_refused(project):
+    executed = project.add("1_a", "2 + 2").rename(project.root / "executed.ipynb")
+    with pytest.raises(notebooks.NotebookError, match="changed while it ran"):
+        pins.compare({project.add("1_a", "2 + 3"): executed}, project.root / "pins")
 
 
 def test_a_changed_layer_table_fails_nbval(project):

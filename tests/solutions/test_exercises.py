@@ -3,35 +3,15 @@
 import ast
 import csv
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
+from grading import COURSE
 
-from autograder.bank import (
-    VISIBLE_TESTS_PASS,
-    bank_folder,
-    read_bank,
-    read_outcomes,
-    submit_bank,
-)
-from autograder.exercises import (
-    find_assignments,
-    find_orphans,
-    find_stale,
-    read_tasks,
-    released_notebooks,
-)
-from autograder.nbgrader_course import find_course, read_notebooks, temporary_course
+from autograder.bank import VISIBLE_TESTS_PASS, bank_folder, read_bank
+from autograder.exercises import find_assignments, find_orphans, read_tasks, released_notebooks
+from autograder.nbgrader_course import read_notebooks
 
-COURSE = find_course(Path(__file__).resolve().parent)
 ASSIGNMENTS = find_assignments(COURSE)
 TESTED_TASKS = [
     (assignment, task.name)
@@ -40,8 +20,6 @@ TESTED_TASKS = [
     if not task.by_hand
 ]
 REGION = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1", re.DOTALL)
-
-PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
 
 each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS)
 each_tested_task = pytest.mark.parametrize(("assignment", "task"), TESTED_TASKS)
@@ -158,88 +136,20 @@ def test_the_bank_has_enough_answers(assignment, task):
     assert len({answer.code for answer in answers}) == len(answers)
 
 
-# --------------------------------------------------------------------------- by plain nbgrader
-
-
-class Graded:
-    """An assignment after plain nbgrader commands have graded many submissions of it.
-
-    The environment is not activated, and the home folder holds a kernel called python3 that does
-    not start.
-    """
-
-    def __init__(self, course, assignment, home):
-        self.course = course
-        self.assignment = assignment
-        self.home = home
-        broken = {"argv": ["/bin/false"], "display_name": "Broken", "language": "python"}
-        for kernels in (".local/share/jupyter/kernels", "Library/Jupyter/kernels"):
-            (home / kernels / "python3").mkdir(parents=True)
-            (home / kernels / "python3" / "kernel.json").write_text(json.dumps(broken))
-
-        # As in a fresh clone, where the committed exercise is there and the gradebook is not
-        shutil.copytree(COURSE.exercises / assignment, course.exercises / assignment)
-        self.nbgrader("generate_assignment", assignment, "--force")
-        self.exercise = released_notebooks(course.exercises / assignment)
-        self.tasks = read_tasks(self.exercise)
-        with PARSER:
-            self.bank = read_bank(bank_folder(COURSE, assignment), self.tasks)
-        submit_bank(course, assignment, self.exercise, self.bank)
-        course.submit("solution", assignment, source(assignment))
-        course.submit("unchanged", assignment, self.exercise)
-        self.nbgrader("autograde", assignment)
-        self.nbgrader("generate_feedback", assignment, "--student=solution")
-        self.nbgrader("export")
-        self.marks = course.marks(assignment)
-        self.outcomes = read_outcomes(course, assignment, self.tasks, self.bank)
-
-    def nbgrader(self, *arguments):
-        """Run an nbgrader command as it is typed, with a PATH that knows no environment."""
-        done = subprocess.run(
-            [Path(sys.executable).parent / "nbgrader", *arguments],
-            cwd=self.course.root,
-            env={"HOME": str(self.home), "PATH": os.defpath, "LANG": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout
-
-
-@pytest.fixture(scope="session")
-def grade(request, tmp_path_factory):
-    """Grade each assignment that the chosen tests need once, two at a time."""
-    needed = {
-        item.callspec.params["assignment"]
-        for item in request.session.items
-        if "grade" in getattr(item, "fixturenames", ())
-    }
-    homes = {assignment: tmp_path_factory.mktemp("home") for assignment in needed}
-    with ExitStack() as courses, ThreadPoolExecutor(max_workers=2) as graders:
-        graded = {
-            assignment: graders.submit(
-                Graded,
-                courses.enter_context(temporary_course(COURSE, [assignment])),
-                assignment,
-                homes[assignment],
-            )
-            for assignment in sorted(needed)
-        }
-        yield lambda assignment: graded[assignment].result()
-
-
-@pytest.mark.slow
-def test_committed_exercises_are_fresh():
-    assert find_stale(COURSE, ASSIGNMENTS) == {}, "run `autograder release`"
+# ------------------------------------------------------- by plain nbgrader, see tests/grading.py
 
 
 @pytest.mark.slow
 @each_assignment
 def test_plain_nbgrader_generates_the_committed_exercise(grade, assignment):
-    for path in (COURSE.exercises / assignment).glob("*.ipynb"):
-        generated = grade(assignment).course.exercises / assignment / path.name
-        assert generated.read_bytes() == path.read_bytes()
+    def contents(course):
+        folder = course.exercises / assignment
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    generated, committed = contents(grade(assignment).course), contents(COURSE)
+    assert generated.keys() == committed.keys(), "run `autograder release`"
+    assert [name for name in committed if generated[name] != committed[name]] == []
 
 
 @pytest.mark.slow

@@ -1,0 +1,168 @@
+"""Exercises graded by plain nbgrader, in a process of its own, while other tests run.
+
+The process is this file as a script: `python grading.py FOLDER ASSIGNMENT...`. It grades two
+assignments at a time, and leaves each in FOLDER/ASSIGNMENT, a course of its own.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from autograder.bank import assemble, bank_folder, read_bank, read_outcomes, submit_bank
+from autograder.exercises import read_tasks, released_notebooks
+from autograder.nbgrader_course import Course, find_course, read_notebooks
+from course.runs import kill_tree, write_atomically
+
+COURSE = find_course(Path(__file__).resolve().parent)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """An assignment after plain nbgrader commands have graded many submissions of it."""
+
+    course: Course
+    assignment: str
+
+    @cached_property
+    def exercise(self):
+        """What nbgrader released."""
+        return released_notebooks(self.course.exercises / self.assignment)
+
+    @cached_property
+    def tasks(self):
+        """The tasks of what nbgrader released."""
+        return read_tasks(self.exercise)
+
+    @cached_property
+    def bank(self):
+        """The answers that were graded."""
+        return read_bank(bank_folder(COURSE, self.assignment), self.tasks)
+
+    @cached_property
+    def marks(self):
+        """The marks in the gradebook, by student and by the grade id of the cell."""
+        return self.course.marks(self.assignment)
+
+    @cached_property
+    def outcomes(self):
+        """What became of each answer of the bank."""
+        return read_outcomes(self.course, self.assignment, self.tasks, self.bank)
+
+
+class Grading:
+    """The process that grades, seen from the tests."""
+
+    def __init__(self, folder, assignments):
+        self.folder = folder
+        self.graded = {}
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, folder, *assignments],
+                cwd=COURSE.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __call__(self, assignment):
+        """Wait until an assignment is graded, and return it.
+
+        Raises:
+            AssertionError: a command of nbgrader failed.
+        """
+        if assignment in self.graded:
+            return self.graded[assignment]
+        result = self.folder / f"{assignment}.txt"
+        while not result.exists():
+            ended = self.process.poll() is not None
+            assert not ended or result.exists(), self.log.read_text(errors="replace")
+            time.sleep(0.2)
+        assert result.read_text() == "graded", result.read_text()
+        self.graded[assignment] = Graded(Course(self.folder / assignment), assignment)
+        return self.graded[assignment]
+
+    def end(self):
+        """End the process and all that it started."""
+        kill_tree(self.process.pid)
+        self.process.wait()
+
+
+def grade(folder, assignment, bank):
+    """Grade a bank, the solution and the exercise unchanged in a new course.
+
+    The environment is not activated, and the home folder holds a kernel called python3 that does
+    not start.
+    """
+    home = folder / f"home of {assignment}"
+    broken = {"argv": ["/bin/false"], "display_name": "Broken", "language": "python"}
+    for kernels in (".local/share/jupyter/kernels", "Library/Jupyter/kernels"):
+        (home / kernels / "python3").mkdir(parents=True)
+        (home / kernels / "python3" / "kernel.json").write_text(json.dumps(broken))
+
+    # As in a fresh clone, where the committed exercise is there and the gradebook is not
+    course = Course(folder / assignment)
+    shutil.copytree(COURSE.solutions / assignment, course.solutions / assignment)
+    shutil.copytree(COURSE.exercises / assignment, course.exercises / assignment)
+    shutil.copy(COURSE.root / "nbgrader_config.py", course.root)
+
+    def nbgrader(*arguments):
+        """Run an nbgrader command as it is typed, with a PATH that knows no environment."""
+        done = subprocess.run(
+            [Path(sys.executable).parent / "nbgrader", *arguments],
+            cwd=course.root,
+            env={"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+
+    nbgrader("generate_assignment", assignment, "--force")
+    exercise = released_notebooks(course.exercises / assignment)
+    submit_bank(course, assignment, exercise, bank)
+    course.submit("solution", assignment, read_notebooks(course.solutions / assignment))
+    course.submit("unchanged", assignment, exercise)
+    nbgrader("autograde", assignment)
+    nbgrader("generate_feedback", assignment, "--student=solution")
+    nbgrader("export")
+
+
+def main(folder, assignments):
+    """Grade assignments, two at a time; note for each that it is graded, or what went wrong."""
+    os.nice(5)  # tests that wait for this are few, and others are measured against limits of time
+    # Threads that only wait; all that is parsed is parsed before, since CPython 3.11 can't do
+    # that in two threads at once
+    banks = {}
+    for assignment in assignments:
+        tasks = read_tasks(read_notebooks(COURSE.solutions / assignment))
+        banks[assignment] = read_bank(bank_folder(COURSE, assignment), tasks)
+    lock = threading.Lock()
+
+    def note(assignment):
+        try:
+            grade(folder, assignment, banks[assignment])
+            result = "graded"
+        except Exception:
+            result = traceback.format_exc()
+        with lock:
+            write_atomically(folder / f"{assignment}.txt", result)
+
+    # The longest first: that with most submissions
+    order = sorted(assignments, key=lambda assignment: -len(assemble(banks[assignment])))
+    with ThreadPoolExecutor(max_workers=2) as graders:
+        list(graders.map(note, order))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
