@@ -1,6 +1,7 @@
 """Every chapter, found and not listed: it runs, its page is complete, its claims are judged."""
 
 import re
+from collections import Counter
 
 import nbformat
 import pytest
@@ -47,6 +48,16 @@ def test_a_chapter_has_a_ledger_and_an_exercise(chapter):
     name = chapter.stem
     assert (ROOT / "notebooks/exercises" / name / f"{name}.ipynb").exists()
     assert f"exercises/{name}/{name}.ipynb" in chapter.read_text()
+
+
+def test_figures_have_names_of_their_own():
+    names = [
+        cell.metadata["mystnb"]["figure"]["name"]
+        for chapter in CHAPTERS
+        for cell in notebooks.code_cells(notebooks.read(chapter))
+        if "mystnb" in cell.metadata
+    ]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 @chapters
