@@ -150,7 +150,9 @@ def lstm_outputs(X, kernel, bias):
             shape_invariants=[(outputs, tf.TensorShape([None, None, None]))]
         )
         z = tf.concat([X[:, t, :], h], axis=1) @ kernel + bias
-        c = tf.sigmoid(z[:, 2 * n : 3 * n] + 1) * c + tf.sigmoid(z[:, :n]) * tf.tanh(z[:, n : 2 * n])
+        c = tf.sigmoid(z[:, 2 * n : 3 * n] + 1) * c + tf.sigmoid(z[:, :n]) * tf.tanh(
+            z[:, n : 2 * n]
+        )
         h = tf.sigmoid(z[:, 3 * n :]) * tf.tanh(c)
         outputs = tf.concat([outputs, h[:, tf.newaxis]], axis=1)
         t = t + 1
