@@ -99,6 +99,34 @@ def lstm_outputs(X, kernel, bias):
     return tf.transpose(results.stack(), [1, 0, 2])
 
 
+# %% wrong: without tf.function, in NumPy
+def lstm_outputs(X, kernel, bias):
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-z))
+
+    n_hidden = len(bias) // 4
+    c = h = np.zeros((len(X), n_hidden))
+    outputs = []
+    for t in range(X.shape[1]):
+        i, j, f, o = np.split(np.concatenate([X[:, t], h], axis=1) @ kernel + bias, 4, axis=1)
+        c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs, axis=1)
+
+
+# %% wrong: the lines with tf.function deleted
+def lstm_outputs(X, kernel, bias):
+    c = h = tf.zeros([X.shape[0], bias.shape[0] // 4])
+    outputs = []
+    for t in range(X.shape[1]):
+        i, j, f, o = tf.split(tf.concat([X[:, t], h], axis=1) @ kernel + bias, 4, axis=1)
+        c = tf.sigmoid(f + 1) * c + tf.sigmoid(i) * tf.tanh(j)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        outputs.append(h)
+    return tf.stack(outputs, axis=1)
+
+
 # %% right: by tf.scan
 @tf.function(
     input_signature=[tf.TensorSpec([None] * axes, tf.float32) for axes in (3, 2, 1)],
