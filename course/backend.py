@@ -148,14 +148,20 @@ def check(
         say: is told what happens, in one line.
 
     Raises:
-        BackendError: the device, an operation or a mode has no such name.
+        BackendError: the device, an operation or a mode has no such name, or nothing would be
+            checked of the operations, the modes or a replacement.
     """
     start = time.perf_counter()
     device = find_device(device)
-    names, replace, modes = list(operations or OPERATIONS), dict(replace or {}), tuple(modes)
+    names = list(OPERATIONS if operations is None else operations)
+    replace, modes = dict(replace or {}), tuple(modes)
+    if not names or not modes:
+        raise BackendError("nothing to check: give at least one operation and one mode")
     for name in [*names, *replace]:
         if name not in OPERATIONS:
             raise BackendError(f"unknown operation {name!r}: choose from {', '.join(OPERATIONS)}")
+        if name not in names:
+            raise BackendError(f"{name!r} is replaced but not checked: add it to the operations")
     for mode in modes:
         if mode not in (*MODES, "xla"):
             raise BackendError(f"unknown mode {mode!r}: choose from {', '.join(MODES)}, xla")

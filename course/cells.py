@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +34,19 @@ def sources(chapter: Path, tag: str) -> dict[int, str]:
     }
 
 
-def run_cells(chapter: Path, tag: str) -> dict[str, Any]:
+def run_cells(chapter: Path, tag: str, code: Mapping[int, str] | None = None) -> dict[str, Any]:
     """Run the cells of a chapter that carry this tag; return the names that they define.
+
+    Args:
+        chapter: the notebook.
+        tag: the tag.
+        code: what `sources` has returned for them, if it was asked already.
 
     Raises:
         CellError: a cell failed.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
-    for number, source in sources(chapter, tag).items():
+    for number, source in (code or sources(chapter, tag)).items():
         file = f"<{chapter.stem}, cell {number}>"
         # tf.function reads the source of what it compiles
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
@@ -49,3 +56,14 @@ def run_cells(chapter: Path, tag: str) -> dict[str, Any]:
             told = f"{chapter.name}, cell {number}: {type(error).__name__}: {error}"
             raise CellError(told) from error
     return names
+
+
+def place(chapter: Path, error: Exception) -> str:
+    """Return the line of a cell, run by `run_cells`, in which an error came up; "" if in none."""
+    begin = f"<{chapter.stem}, "
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.startswith(begin)]
+    if not inside:
+        return ""
+    cell = inside[-1].filename.removeprefix(begin).removesuffix(">")
+    return f" ({cell}, line {inside[-1].lineno}: {inside[-1].line})"

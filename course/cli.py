@@ -19,6 +19,7 @@ from course.book import BookError
 from course.cells import CellError
 from course.data import DataError, find_source
 from course.experiments import ExperimentError
+from course.files import write_atomically
 from course.ledger import LedgerError, judge_all, load_all
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
@@ -30,7 +31,6 @@ from course.runs import (
     reason_to_run,
     run_chapters,
     sees_gpu,
-    write_atomically,
 )
 from course.speed import SpeedError
 
@@ -42,7 +42,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     help="Run the chapters of the course and build the book from what ran.",
-    epilog="Exit codes: 0 all is well, 1 a notebook or the book failed, 2 wrong use or bad input.",
+    epilog="Exit codes: 0 all is well; 1 a notebook, the book, an experiment or a check failed; "
+    "2 wrong use or bad input; 130 interrupted.",
 )
 
 Profile = Annotated[
@@ -84,7 +85,8 @@ def say(text: str) -> None:
 def main() -> None:
     """Run the command; a user's mistake is one line on stderr and exit code 2."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has set it
+            signal.signal(number, _stop)
     try:
         app()
     except MISTAKES as error:
@@ -394,7 +396,10 @@ def experiments(
         str, typer.Option("--only", metavar="PREFIX", help="Those whose names begin so.")
     ] = "",
     list_only: Annotated[
-        bool, typer.Option("--list", help="Run nothing; say which are done, missing or old.")
+        bool,
+        typer.Option(
+            "--list", help="Run no experiment; say which are done, missing or of older code."
+        ),
     ] = False,
     as_json: AsJson = False,
     root: Root = Path(),
@@ -403,7 +408,8 @@ def experiments(
 
     Takes the cells tagged experiments. Each result is written to course/records as soon as it is
     there, so that an interrupted command goes on where it stopped. An experiment whose code or
-    settings changed runs again. With --list, ends with 1 if any is missing or of older code.
+    settings changed runs again. One that fails does not keep the others from running. Ends with 1
+    if one failed, or with --list, if one is missing or of older code.
 
     Examples:
 
@@ -415,23 +421,32 @@ def experiments(
 
     folder = root / "course/records"
     told: dict[str, dict[str, str]] = {}
-    # A lock of its own: they take hours, and the chapters can run beside them
-    with _alone(root, "experiments."):
-        try:
-            for chapter in experimenter.choose(_chapters(chosen, root), named=bool(chosen)):
-                if not list_only:
-                    experimenter.run(chapter, only, say, folder)
-                told[chapter.stem] = experimenter.states(chapter, only, folder)
-        except CellError as error:
-            say(f"\nFAILED {error}")
-            raise typer.Exit(1) from None
+    failed = False
+    # A lock of its own: they take hours, and the chapters can run beside them. What the cells
+    # print goes to stderr
+    with _alone(root, "experiments."), contextlib.redirect_stdout(sys.stderr):
+        for chapter in experimenter.choose(_chapters(chosen, root), named=bool(chosen)):
+            try:
+                if list_only:
+                    states = experimenter.states(chapter, only, folder)
+                else:
+                    states = experimenter.run(chapter, only, say, folder)
+            except CellError as error:
+                say(f"\nFAILED {error}")
+                failed = True
+                continue
+            if states:
+                told[chapter.stem] = states
+    if not told and not failed:
+        raise ExperimentError(f"no experiment has a name that begins with {only!r}")
     if as_json:
         print(json.dumps(told, indent=1))
     elif list_only:
         for chapter, states in told.items():
             for name, state in states.items():
                 print(f"{chapter}: {name}: {state}")
-    raise typer.Exit(any(state != "done" for states in told.values() for state in states.values()))
+    undone = any(state != "done" for states in told.values() for state in states.values())
+    raise typer.Exit(failed or undone)
 
 
 @app.command(name="backend")

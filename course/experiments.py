@@ -7,10 +7,11 @@ chapter has them wherever the package is installed.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from course.files import write_atomically
 
 RECORDS = Path(__file__).parent / "records"
 
@@ -67,11 +68,10 @@ def files_of(chapter: str, folder: Path = RECORDS) -> list[Path]:
 def load(chapter: str, prefix: str = "", folder: Path = RECORDS) -> list[Outcome]:
     """Return the results of a chapter's experiments whose names begin with `prefix`.
 
-    Of an experiment that ran more than once, the last result counts. A last line that was cut off
-    by a crash is passed over: its experiment runs again.
+    Of an experiment that ran more than once, the last result counts.
 
     Raises:
-        ExperimentError: another line can't be read.
+        ExperimentError: a line can't be read.
     """
     path = file_of(chapter, folder)
     lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
@@ -82,8 +82,6 @@ def load(chapter: str, prefix: str = "", folder: Path = RECORDS) -> list[Outcome
         try:
             outcome = Outcome(**json.loads(line))
         except (ValueError, TypeError) as error:
-            if number == len(lines):  # no end of line after it: it was being written
-                break
             raise ExperimentError(f"{path}, line {number}: {error}; remove the line") from None
         found[outcome.name] = outcome
     return [outcome for name, outcome in found.items() if name.startswith(prefix)]
@@ -92,14 +90,8 @@ def load(chapter: str, prefix: str = "", folder: Path = RECORDS) -> list[Outcome
 def append(chapter: str, outcome: Outcome, folder: Path = RECORDS) -> None:
     """Add one result to the file, so that it is there even if the machine stops right after.
 
-    It takes the place of an older result of the same name, and of a line that was cut off.
+    It takes the place of an older result of the same name.
     """
-    path = file_of(chapter, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept = [*(one for one in load(chapter, folder=folder) if one.name != outcome.name), outcome]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in kept)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    lines = [json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in kept]
+    write_atomically(file_of(chapter, folder), "".join(lines))

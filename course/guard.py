@@ -11,10 +11,11 @@ A collapse is, at several checks in a row:
 1. a spread below `LOST` of the largest that the run has had (a slow network that has told little
    apart from the start still has what it had);
 2. a spread that is not growing (a network that is on its way back is let go on);
-3. a training loss at or above the band around H. A loss below it can't come of constant
-   predictions: then training and inference differ, which is another fault;
-4. a loss that is in the band, or above it and not falling (saturated probabilities of a network
-   that is still learning can be constant for a while).
+3. a mean training loss that is not below the band around H, but for chance. One that is can't
+   come of constant predictions: then training and inference differ, which is another fault;
+4. a last loss that is not above the band around ln C, or is and has not fallen by a tenth since
+   the first of these checks (saturated probabilities of a network that is still learning can be
+   constant for a while).
 
 A loss, or a probability, that is not a finite number is a collapse at once.
 """
@@ -44,6 +45,7 @@ class Check:
     where: str
     loss: float
     spread: float
+    batches: int = 1  # that the loss is the mean of
 
 
 def probabilities(output: Any) -> np.ndarray:
@@ -69,9 +71,13 @@ def probabilities(output: Any) -> np.ndarray:
 
 
 def frequencies(labels: Any) -> np.ndarray:
-    """Return how frequent each class is, from labels: numbers (n,) or (n, 1), or one-hot (n, C)."""
+    """Return how frequent each class is, from labels: numbers of any shape, or one-hot (..., C).
+
+    They are one-hot (or shares) if all rows of several numbers lie in [0, 1] and sum to 1.
+    """
     values = np.asarray(labels)
-    if values.ndim > 1 and values.shape[-1] > 1:
+    rows = values.ndim > 1 and values.shape[-1] > 1
+    if rows and values.min() >= 0 and np.allclose(values.sum(-1), 1):
         counts = values.reshape(-1, values.shape[-1]).sum(0, dtype="float64")
     else:
         counts = np.bincount(values.astype("int64").reshape(-1)).astype("float64")
@@ -81,8 +87,9 @@ def frequencies(labels: Any) -> np.ndarray:
 class CollapseGuard(keras.callbacks.Callback):
     """Stops a classifier's training when it has collapsed, and restores its best weights.
 
-    The best weights are those of the epoch's end with the lowest validation loss or, without
-    validation, training loss; before the first epoch's end, those that the training began with.
+    The best weights are those of the epoch's end with the lowest validation loss or, as long as
+    there was no validation, training loss; before the first epoch's end, those that the training
+    began with.
     The optimizer's state is left as it is.
 
     Args:
@@ -126,6 +133,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self._most = 0.0  # the largest spread
         self._streak: list[Check] = []
         self._best = (math.inf, "the beginning of the training")
+        self._measure = "loss"  # what the best weights were chosen by
         self._weights: list[np.ndarray] | None = None
         self._epoch = 0
         self._batch = 0
@@ -133,7 +141,9 @@ class CollapseGuard(keras.callbacks.Callback):
 
     # The judgement, without Keras
 
-    def check(self, loss: float, output: Any, where: str | None = None) -> str | None:
+    def check(
+        self, loss: float, output: Any, where: str | None = None, batches: int = 1
+    ) -> str | None:
         """Judge the training as it is now; for a training loop of your own.
 
         Call it before the first step too, so that it knows the spread of the untrained network.
@@ -143,6 +153,7 @@ class CollapseGuard(keras.callbacks.Callback):
             output: the model's output for the probe, in inference mode: (inputs, classes),
                 probabilities or logits.
             where: the place in the training, for the message; by default the check's number.
+            batches: how many batches the loss is the mean of.
 
         Returns:
             None, or the reason to stop, in one sentence.
@@ -154,7 +165,7 @@ class CollapseGuard(keras.callbacks.Callback):
             self.reason = f"{where}: the training collapsed: {what}, which is no finite number"
             return self.reason
         chances = probabilities(values)
-        seen = Check(where, float(loss), float(chances.std(0).max()))
+        seen = Check(where, float(loss), float(chances.std(0).max()), batches)
         begun = bool(self.history)
         self.history.append(seen)
         self._most = max(self._most, seen.spread)
@@ -184,22 +195,22 @@ class CollapseGuard(keras.callbacks.Callback):
         spreads, losses = [c.spread for c in last], [c.loss for c in last]
         if spreads[-1] > max(2 * min(spreads), NOISE):
             return False
-        if np.mean(losses) < (1 - self.band) * constant - self._chance(len(last)):
+        if np.mean(losses) < (1 - self.band) * constant - self._chance(last):
             return False
         above = losses[-1] > (1 + self.band) * math.log(classes)
         return not above or losses[-1] > 0.9 * losses[0]
 
-    def _chance(self, checks: int) -> float:
+    def _chance(self, checks: list[Check]) -> float:
         """Return three standard errors of a constant prediction's loss over the checks.
 
-        The loss of one example is -log(frequency of its class); a check has at least 16 examples.
+        The loss of one example is -log(frequency of its class); a batch has at least 16 examples.
         """
         if self._frequencies is None:
             return 0.0
         costs = -np.log(self._frequencies)
         mean = np.sum(self._frequencies * costs)
         variance = np.sum(self._frequencies * (costs - mean) ** 2)
-        return 3 * float(np.sqrt(variance / (16 * checks * (self.every or 1))))
+        return 3 * float(np.sqrt(variance / (16 * sum(check.batches for check in checks))))
 
     # What Keras calls
 
@@ -221,7 +232,7 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.reason:
             return
         self._batch = batch + 1
-        loss = float((logs or {}).get("loss", math.nan))
+        loss = _loss(logs)
         if not math.isfinite(loss) or self._batch - self._seen[0] >= self._interval():
             self._look(loss)
 
@@ -231,14 +242,17 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.reason:
             return
         if self._batch > self._seen[0]:
-            self._look(float(logs.get("loss", math.nan)))
-        name = "val_loss" if "val_loss" in logs else "loss"
+            self._look(_loss(logs))
+        # A training loss says nothing beside a validation loss
+        name = "val_loss" if "val_loss" in logs else self._measure
         value = float(logs.get(name, math.nan))
-        if self.reason or self._streak or not value < self._best[0]:
+        best = self._best[0] if name == self._measure else math.inf
+        if self.reason or self._streak or not value < best:
             return
         weights = self.model.get_weights()
         if all(np.all(np.isfinite(w)) for w in weights):
             self._weights = weights
+            self._measure = name
             self._best = value, f"the end of epoch {self._epoch} ({name} {value:.4f})"
 
     def _interval(self) -> int:
@@ -248,12 +262,12 @@ class CollapseGuard(keras.callbacks.Callback):
     def _look(self, mean: float) -> None:
         """Check now; `mean` is the epoch's mean loss so far, as Keras logs it."""
         count, total = self._seen
-        loss = mean
-        if math.isfinite(mean) and self._batch > count:
-            loss = (mean * self._batch - total) / (self._batch - count)
+        batches, loss = self._batch - count, mean
+        if math.isfinite(mean):
+            loss = (mean * self._batch - total) / batches
             self._seen = self._batch, mean * self._batch
         where = f"epoch {self._epoch}, batch {self._batch}"
-        if self.check(loss, self._predict(), where):
+        if self.check(loss, self._predict(), where, batches):
             self.stopped_at = self._epoch, self._batch
             self.model.set_weights(self._weights)
             self.model.stop_training = True
@@ -265,3 +279,10 @@ class CollapseGuard(keras.callbacks.Callback):
         if not hasattr(output, "shape"):
             raise GuardError("the model has several outputs; the guard watches one")
         return keras.ops.convert_to_numpy(output)
+
+
+def _loss(logs: Any) -> float:
+    """Return the loss that Keras logs."""
+    if "loss" not in (logs or {}):
+        raise GuardError("the training logs no 'loss'; return one from train_step")
+    return float(logs["loss"])

@@ -23,6 +23,7 @@ import psutil
 
 from course import data, notebooks
 from course.experiments import files_of
+from course.files import write_atomically
 from course.profiles import check_profile
 
 TIME_LIMITS = {"smoke": 600, "quick": 900, "full": 4 * 3600}  # seconds for one notebook
@@ -93,17 +94,6 @@ class Paths:
     def log(self, chapter: Path, profile: str) -> Path:
         """What papermill wrote to stderr in the last run of a chapter."""
         return self.executed(chapter, profile).with_suffix(".log")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _digest(*parts: bytes) -> str:
@@ -447,29 +437,29 @@ def _run(
         Stopped: `stop` was set before the command had ended.
     """
     # In a session of its own: by Ctrl-C it is we that are told, and we end it
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=kernel_environment() | {"TQDM_MININTERVAL": "0"},  # the bar is up to date at each cell
         start_new_session=True,
-    ) as process:
-        reader = threading.Thread(
-            target=_show_progress, args=(process.stdout, log, show), daemon=True
-        )
-        reader.start()
-        end = time.monotonic() + limit
-        try:
-            while not stop.is_set():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    return process.wait(timeout=max(0, min(0.2, end - time.monotonic())))
-                if time.monotonic() >= end:
-                    return None
-            raise Stopped
-        finally:
+    )
+    reader = threading.Thread(target=_show_progress, args=(process.stdout, log, show), daemon=True)
+    reader.start()
+    end = time.monotonic() + limit
+    try:
+        while not stop.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=max(0, min(0.2, end - time.monotonic())))
+            if time.monotonic() >= end:
+                return None
+        raise Stopped
+    finally:
+        if process.poll() is None:
             kill_tree(process.pid)
-            reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
+            process.wait()
+        reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
 
 
 def kernel_environment() -> dict[str, str]:
@@ -500,7 +490,7 @@ def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]],
     The rest would hide the bar: messages of the kernel and of native libraries, and, where a cell
     fails, papermill's own traceback, for which the caller shows the cell.
     """
-    with log.open("wb", buffering=0) as file:
+    with stream, log.open("wb", buffering=0) as file:
         # The bar is redrawn with carriage returns, without a line's end: read what there is
         while chunk := stream.read1(65536):
             with contextlib.suppress(OSError):  # on a full disk go on reading, or papermill waits

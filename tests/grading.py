@@ -20,7 +20,10 @@ from pathlib import Path
 from autograder.bank import assemble, bank_folder, read_bank, read_outcomes, submit_bank
 from autograder.exercises import read_tasks, released_notebooks
 from autograder.nbgrader_course import Course, find_course, read_notebooks
-from course.runs import kill_tree, write_atomically
+from course.files import write_atomically
+from course.runs import kill_tree
+
+LIMIT = 3600  # seconds that a test waits for an assignment
 
 COURSE = find_course(Path(__file__).resolve().parent)
 
@@ -78,14 +81,16 @@ class Grading:
         """Wait until an assignment is graded, and return it.
 
         Raises:
-            AssertionError: a command of nbgrader failed.
+            AssertionError: a command of nbgrader failed, or it took longer than `LIMIT`.
         """
         if assignment in self.graded:
             return self.graded[assignment]
         result = self.folder / f"{assignment}.txt"
+        end = time.monotonic() + LIMIT
         while not result.exists():
             ended = self.process.poll() is not None
             assert not ended or result.exists(), self.log.read_text(errors="replace")
+            assert time.monotonic() < end, f"{assignment} was not graded in {LIMIT} s"
             time.sleep(0.2)
         assert result.read_text() == "graded", result.read_text()
         self.graded[assignment] = Graded(Course(self.folder / assignment), assignment)
@@ -93,8 +98,21 @@ class Grading:
 
     def end(self):
         """End the process and all that it started."""
-        kill_tree(self.process.pid)
-        self.process.wait()
+        if self.process.poll() is None:
+            kill_tree(self.process.pid)
+            self.process.wait()
+
+
+def end_with_parent():
+    """From now on, end this process and all that it starts when the one that started it ends."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        kill_tree(os.getpid())
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def grade(folder, assignment, bank):
@@ -140,6 +158,7 @@ def grade(folder, assignment, bank):
 
 def main(folder, assignments):
     """Grade assignments, two at a time; note for each that it is graded, or what went wrong."""
+    end_with_parent()
     os.nice(5)  # tests that wait for this are few, and others are measured against limits of time
     # Threads that only wait; all that is parsed is parsed before, since CPython 3.11 can't do
     # that in two threads at once

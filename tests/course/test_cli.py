@@ -1,6 +1,7 @@
 """The command `course` as a user calls it: messages, exit codes, what is left behind."""
 
 import json
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
-from course import runs
+from course import cli, runs
 
 
 def one_line(done):
@@ -102,6 +103,20 @@ def test_require_gpu_fails_without_one(project):
     assert done.returncode == 1
     assert "TensorFlow sees no GPU" in done.stderr
     assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch, ignored):
+    before = signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)
+    seen = []
+    monkeypatch.setattr(cli, "app", lambda: seen.append(signal.getsignal(signal.SIGHUP)))
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        cli.main()
+    finally:
+        signal.signal(signal.SIGHUP, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert seen == [signal.SIG_IGN if ignored else cli._stop]
 
 
 @pytest.mark.parametrize("command", ["run", "book", "ledger", "pins", "speed", "strip"])

@@ -279,13 +279,13 @@ def test_a_loop_of_ones_own():
     assert reason.startswith(f"check {len(guard.history)}: the training collapsed")
 
 
-def feed(guard, losses, spreads, classes=10):
+def feed(guard, losses, spreads, classes=10, batches=1):
     """Feed the guard a run made of losses and spreads; return the number of the alarm's check."""
     for number, (loss, spread) in enumerate(zip(losses, spreads, strict=True), 1):
         output = np.full((8, classes), 1 / classes)
         output[::2, 0] += spread
         output[::2, 1] -= spread
-        if guard.check(loss, output):
+        if guard.check(loss, output, batches=batches):
             return number
     return None
 
@@ -325,10 +325,56 @@ def test_labels_tell_what_a_constant_prediction_can_reach():
     assert feed(CollapseGuard(X[:8]), losses, spreads, classes=2) is None, "far below ln 2"
 
 
+@pytest.mark.parametrize("share", [0.05, 0.02])
+def test_a_tiny_training_loss_is_no_collapse_where_a_class_is_rare(share):
+    labels = (np.arange(1000) < 1000 * share).astype("int64")
+    entropy = -(share * math.log(share) + (1 - share) * math.log(1 - share))
+    spreads = [0.1] + [0.0] * 9
+    for factor, alarm in ((0.02, None), (1, 6)):
+        losses = [entropy] + [factor * entropy] * 9
+        assert feed(CollapseGuard(X[:8], labels), losses, spreads, 2, batches=50) == alarm
+
+
+def test_a_check_spans_the_batches_since_the_last():
+    model, guard = dense(), CollapseGuard(X[:256], Y, every=15)
+    fit(model, Adam(1e-3), guard, epochs=1)
+    assert [check.batches for check in guard.history[1:]] == [15, 15, 10]
+
+
+class WithoutLoss(Subclassed):
+    def train_step(self, data):
+        x, y = data
+        return {"error": ops.mean(self(x, training=True)) + 0 * ops.cast(ops.mean(y), "float32")}
+
+
+def test_a_training_that_logs_no_loss():
+    with pytest.raises(GuardError, match="logs no 'loss'; return one from train_step"):
+        fit(WithoutLoss(), Adam(1e-3))
+
+
+def test_after_a_validation_only_validations_are_compared():
+    model, guard = dense(), CollapseGuard(X[:256], Y)
+    guard.set_model(model)
+    guard.on_train_begin()
+    told = []
+    for logs in ({"loss": 0.1}, {"loss": 3, "val_loss": 9}, {"loss": 0.01}, {"val_loss": 8}):
+        guard.on_epoch_begin(len(told))
+        guard.on_epoch_end(len(told), logs)
+        told.append(guard._best[1].removeprefix("the end of "))
+    assert told == [
+        "epoch 1 (loss 0.1000)",
+        *["epoch 2 (val_loss 9.0000)"] * 2,
+        "epoch 4 (val_loss 8.0000)",
+    ]
+
+
 @pytest.mark.parametrize(
     "labels",
     [
         np.array([0, 0, 2, 2]),
+        np.array([[0, 2], [2, 0]]),
+        np.array([[0, 2, 0], [2, 2, 0]]),
+        np.eye(3)[[[0, 2], [2, 0]]],
         np.array([[0], [0], [2], [2]], "float32"),
         np.eye(3)[[0, 0, 2, 2]],
     ],

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import threading
 import time
 
@@ -255,6 +256,20 @@ def test_a_stopped_run_leaves_no_record_and_no_process(project):
     left = {path.name for path in project.paths.executed(chapter, "smoke").parent.iterdir()}
     assert left == {"1_a.log"}
     assert psutil.Process().children() == before
+
+
+def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "left = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        "print('pid', left.pid)"
+    )
+    log, begin = tmp_path / "log", time.monotonic()
+    ended = runs._run([sys.executable, "-c", code], 30, log, print, threading.Event())
+    spent = time.monotonic() - begin
+    psutil.Process(int(log.read_text().split()[1])).kill()
+    assert ended == 0
+    assert spent < 30
 
 
 @pytest.mark.parametrize(
