@@ -8,6 +8,7 @@ So it runs in another process. Code goes there as text, arrays as `.npz` files w
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -33,9 +34,18 @@ class Process:
 
     It ends when `close` is called, when this object is gone, or when the process that made it ends.
     What it writes to stderr, such as TensorFlow's warnings, goes into `stderr`.
+
+    Raises:
+        TF1Error: the package `tf-keras` is missing.
     """
 
     def __init__(self) -> None:
+        if importlib.util.find_spec("tf_keras") is None:
+            raise TF1Error(
+                "the recurrent cells of TensorFlow 1 need the package tf-keras; "
+                "install it: pip install tf-keras"
+            )
+        paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         folder = tempfile.TemporaryDirectory(prefix="tf1-")
         self._folder, self._log = Path(folder.name), Path(folder.name) / "stderr"
         with self._log.open("wb") as log:
@@ -45,7 +55,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=self._folder,
-                env=os.environ | QUIET | {"PYTHONPATH": str(Path(__file__).parents[1])},
+                env=os.environ | QUIET | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
                 start_new_session=True,  # interrupting a cell must not end it
             )
         self._requests = 0
@@ -130,7 +140,9 @@ class Process:
         try:
             return self.stderr.strip().splitlines()[-1]
         except (OSError, IndexError):
-            return "it left no message"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=2)  # its pipes close a little before it ends
+            return f"it left no message, and the return code {self._process.returncode}"
 
 
 def _end(process: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None:

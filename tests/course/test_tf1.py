@@ -83,6 +83,23 @@ def test_it_uses_the_old_keras_in_its_own_process_only(process, monkeypatch):
     assert "TF_USE_LEGACY_KERAS" not in os.environ
 
 
+def test_a_missing_package_is_named_with_its_mend(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TF1Error, match="pip install tf-keras"):
+        Process()
+
+
+def test_the_users_own_paths_are_kept(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("value = 7")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    process = Process()
+    try:
+        process.run("import mine, course.tf1")
+        assert process.get("mine.value") == 7
+    finally:
+        process.close()
+
+
 def test_it_ends_when_it_is_closed(process):
     pid = process.pid
     process.close()
@@ -99,8 +116,8 @@ def test_it_ends_when_nothing_refers_to_it():
     assert wait_for_end(pid)
 
 
-def test_a_process_that_dies_is_told(process):
-    with pytest.raises(TF1Error, match="the process has ended"):
+def test_a_process_that_dies_is_told_with_its_return_code(process):
+    with pytest.raises(TF1Error, match=r"has ended: it left no message.* code 3"):
         process.run("import os\nos._exit(3)")
 
 
