@@ -43,6 +43,7 @@ def calls(project):
     return path.read_text().split() if path.exists() else []
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(project):
     add(project, SETUP, DECLARED)
     folder = project.root / "course/records"
@@ -60,6 +61,7 @@ def test_what_is_done_is_not_done_again(project):
     assert calls(project) == ["2", "1", "3"]
 
 
+@pytest.mark.slow
 def test_only_what_changed_runs_again(project):
     add(project, SETUP, DECLARED)
     project.course("experiments")
@@ -118,6 +120,7 @@ def test_a_prefix_of_one_chapter_runs_that_one(project):
     assert json.loads(done.stdout) == {"5_a": {"try/2": "done"}}
 
 
+@pytest.mark.slow
 def test_what_cells_print_leaves_json_pure(project):
     code = SETUP.replace("    with", "    print('an experiment')\n    with")
     add(project, f"print('a cell')\n{code}", DECLARED)
@@ -126,6 +129,7 @@ def test_what_cells_print_leaves_json_pure(project):
         assert json.loads(done.stdout)["5_a"]["try/1"] == "done"
 
 
+@pytest.mark.slow
 def test_stand_in_data_is_refused(project):
     add(project, "from course import data\ndata.load_mnist()\n" + SETUP, DECLARED)
     done = project.course("experiments")
@@ -134,6 +138,7 @@ def test_stand_in_data_is_refused(project):
     assert calls(project) == []
 
 
+@pytest.mark.slow
 def test_stand_in_data_that_an_experiment_loads_is_refused(project):
     code = SETUP.replace("    with", "    from course import data\n    data.load_mnist()\n    with")
     add(project, code, DECLARED)

@@ -17,6 +17,8 @@ X_VALID, Y_VALID = (DIGITS.data[1280:] / 16).astype("float32"), DIGITS.target[12
 SPARSE = "sparse_categorical_crossentropy"
 Adam, SGD = keras.optimizers.Adam, keras.optimizers.SGD
 
+pytestmark = pytest.mark.slow  # they train real networks
+
 
 def dense(depth=2, activation="relu", norm=False, out=10, end="softmax"):
     hidden = []

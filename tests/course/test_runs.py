@@ -258,6 +258,7 @@ def test_a_stopped_run_leaves_no_record_and_no_process(project):
     assert psutil.Process().children() == before
 
 
+@pytest.mark.slow
 def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path):
     code = (
         "import subprocess, sys\n"
