@@ -176,7 +176,10 @@ def check(
             rows += _check_operation(name, OPERATIONS[name], run, device, modes)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(rounds)
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {platform.system()} {platform.machine()}"
+    versions = (
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{platform.system()} {platform.machine()}"
+    )
     return Report(tuple(rows), device, time.perf_counter() - start, versions)
 
 

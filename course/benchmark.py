@@ -13,16 +13,17 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course.cells import CellError, has_cells, run_cells
+from course.cells import CellError, run_cells
 from course.runs import kernel_environment
 from course.speed import Contestants, Ratio, SpeedError, Speeds, measure
 
 TAG = "speed"
+DEFINES = "`contestants` and `floors`"
 
 
 @dataclass(frozen=True)
@@ -63,26 +64,6 @@ class Result:
             "reached": self.reached,
             "ratios": list(self.ratio.values),
         }
-
-
-def choose(chapters: Sequence[Path], named: bool) -> list[Path]:
-    """Return the chapters that have something to measure.
-
-    Args:
-        chapters: where to look.
-        named: whether the user named them, so that one without is a mistake.
-
-    Raises:
-        SpeedError: none has a cell tagged `speed`, or one that the user named has none.
-    """
-    found = [chapter for chapter in chapters if has_cells(chapter, TAG)]
-    without = [chapter for chapter in chapters if chapter not in found]
-    if without and (named or not found):
-        raise SpeedError(
-            f"{without[0]}: no cell is tagged '{TAG}'; tag those that define `contestants` and "
-            "`floors`, and those that they need"
-        )
-    return found
 
 
 def run(chapter: Path, repeats: int) -> list[Result]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,28 @@ def has_cells(chapter: Path, tag: str) -> bool:
     return any(
         tag in notebooks.tags(cell) for cell in notebooks.code_cells(notebooks.read(chapter))
     )
+
+
+def choose(chapters: Sequence[Path], tag: str, defines: str, named: bool) -> list[Path]:
+    """Return the chapters that have cells with this tag.
+
+    Args:
+        chapters: where to look.
+        tag: the tag.
+        defines: the names that such cells define, for the message.
+        named: whether the user named them, so that one without is a mistake.
+
+    Raises:
+        NotebookError: none has such a cell, or one that the user named has none.
+    """
+    found = [chapter for chapter in chapters if has_cells(chapter, tag)]
+    without = [chapter for chapter in chapters if chapter not in found]
+    if without and (named or not found):
+        raise notebooks.NotebookError(
+            f"{without[0]}: no cell is tagged '{tag}'; tag those that define {defines}, "
+            "and those that they need"
+        )
+    return found
 
 
 def sources(chapter: Path, tag: str) -> dict[int, str]:

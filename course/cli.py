@@ -16,7 +16,7 @@ import typer
 
 from course import benchmark, book, notebooks, pins
 from course.book import BookError
-from course.cells import CellError
+from course.cells import CellError, choose
 from course.data import DataError, find_source
 from course.experiments import ExperimentError
 from course.files import write_atomically
@@ -360,7 +360,7 @@ def speed(
 
         course speed notebooks/3_cnn_with_gradient_tape.ipynb --repeats 9 --json
     """
-    chapters = benchmark.choose(_chapters(chosen, root), named=bool(chosen))
+    chapters = choose(_chapters(chosen, root), benchmark.TAG, benchmark.DEFINES, bool(chosen))
     results = []
     code = 0
     with _alone(root):
@@ -425,7 +425,9 @@ def experiments(
     # A lock of its own: they take hours, and the chapters can run beside them. What the cells
     # print goes to stderr
     with _alone(root, "experiments."), contextlib.redirect_stdout(sys.stderr):
-        for chapter in experimenter.choose(_chapters(chosen, root), named=bool(chosen)):
+        for chapter in choose(
+            _chapters(chosen, root), experimenter.TAG, experimenter.DEFINES, bool(chosen)
+        ):
             try:
                 if list_only:
                     states = experimenter.states(chapter, only, folder)

@@ -13,18 +13,19 @@ import hashlib
 import json
 import symtable
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from course import data
-from course.cells import CellError, has_cells, place, run_cells, sources
+from course.cells import CellError, place, run_cells, sources
 from course.experiments import RECORDS, ExperimentError, Outcome, append, load
 from course.run_info import PACKAGES, device
 
 TAG = "experiments"
+DEFINES = "`experiments`"
 Experiments = Mapping[str, functools.partial]
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 SCOPES = (
@@ -149,26 +150,6 @@ def _form(node: Any) -> Any:
     # Newer versions have more fields; they are empty in code for older ones
     told = [[name, _form(value)] for name, value in fields.items() if value not in (None, [])]
     return [type(node).__name__, *told]
-
-
-def choose(chapters: Sequence[Path], named: bool) -> list[Path]:
-    """Return the chapters that declare experiments.
-
-    Args:
-        chapters: where to look.
-        named: whether the user named them, so that one without is a mistake.
-
-    Raises:
-        ExperimentError: none has a cell tagged `experiments`, or one that the user named has none.
-    """
-    found = [chapter for chapter in chapters if has_cells(chapter, TAG)]
-    without = [chapter for chapter in chapters if chapter not in found]
-    if without and (named or not found):
-        raise ExperimentError(
-            f"{without[0]}: no cell is tagged '{TAG}'; tag the one that defines `experiments`, "
-            "and those that it needs"
-        )
-    return found
 
 
 def states(chapter: Path, prefix: str = "", folder: Path = RECORDS) -> dict[str, str]:

@@ -108,8 +108,8 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
     """Return digests of all that the outputs of a chapter depend on.
 
     The code (not the prose), the modules of `course` that it imports, directly or not, the records
-    of its experiments, the lock file, the data that it loads, the profile, whether there is a GPU, and the versions of Python
-    and of the packages that compute.
+    of its experiments, the lock file, the data that it loads, the profile, whether there is a GPU,
+    and the versions of Python and of the packages that compute.
 
     Raises:
         NotebookError: the notebook can't be used.
@@ -206,7 +206,7 @@ class Display:
             self._draw()
 
     def line(self) -> str:
-        """Return the line for the notebooks that run: one as papermill draws it, several in short."""
+        """Return the line for what runs: one notebook as papermill draws it, several in short."""
         if len(self._bars) == 1:
             return next(iter(self._bars.values()))[0]
         return "  ".join(f"{name} {bar[1]}/{bar[2]}" for name, bar in sorted(self._bars.items()))
