@@ -21,6 +21,7 @@ from course.data import DataError, find_source
 from course.experiments import ExperimentError
 from course.files import write_atomically
 from course.ledger import LedgerError, judge_all, load_all
+from course.machine import sees_gpu
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.runs import (
@@ -30,7 +31,6 @@ from course.runs import (
     inputs,
     reason_to_run,
     run_chapters,
-    sees_gpu,
 )
 from course.speed import SpeedError
 

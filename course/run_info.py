@@ -16,6 +16,7 @@ from IPython.display import Markdown
 from myst_nb import glue
 
 from course import data
+from course.machine import cores
 from course.values import literal, plain
 
 PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")  # whose versions a page names
@@ -48,13 +49,6 @@ def device() -> str:
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus
     ]
     return ", ".join(names) or f"CPU, {cpu_name()}, {cores()} cores"
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def cpu_name() -> str:

@@ -24,9 +24,17 @@ import psutil
 from course import data, notebooks
 from course.experiments import files_of
 from course.files import write_atomically
+from course.machine import cores, driver_sees_gpu
 from course.profiles import check_profile
+from course.warm import Nest, Process, WarmError
 
 TIME_LIMITS = {"smoke": 600, "quick": 900, "full": 4 * 3600}  # seconds for one notebook
+
+# What most chapters import, and papermill and the kernel themselves
+IMPORTED = (
+    *("papermill.cli", "ipykernel.kernelapp", "ipykernel.ipkernel"),
+    *("numpy", "matplotlib.pyplot", "tensorflow", "keras"),
+)
 
 PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
 BAR = re.compile(r"Executing[^\r\n|]*\|[^\r\n|]*\| (\d+)/(\d+) \[[^\r\n\]]*\]")  # papermill's
@@ -53,6 +61,7 @@ class Record:
     metrics: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
     inputs: dict[str, Any] = field(default_factory=dict)
+    kernel: str = "cold"  # or "warm": forked from a process that has imported TensorFlow
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, at once or not at all."""
@@ -230,7 +239,7 @@ def default_jobs(profile: str) -> int:
     """
     if profile != "smoke" or driver_sees_gpu():
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()
 
 
 def run_chapters(
@@ -258,26 +267,50 @@ def run_chapters(
         DataError: the data in COURSE_DATA is wrong.
     """
     display, stop = Display(say), threading.Event()
+    jobs = max(1, min(jobs, len(chapters)))
 
     def run(chapter: Path) -> Record:
         if stop.is_set():
             raise Stopped
-        record = run_chapter(chapter, profile, paths, time_limit, display.say, display, stop)
+        record = run_chapter(
+            chapter, profile, paths, time_limit, display.say, display, stop, nest, jobs
+        )
         display.say(f"{chapter.name} ({profile}): {record.status} in {record.seconds:.0f} s")
         return record
 
     order = chapters
     if jobs > 1:
         order = sorted(chapters, key=lambda chapter: -_expected_seconds(chapter, profile, paths))
-    pool = ThreadPoolExecutor(max_workers=max(1, min(jobs, len(chapters))))
-    try:
+    with contextlib.ExitStack() as stack:
+        nest = warm_nest(len(chapters), say)
+        if nest:
+            stack.enter_context(nest)
+        pool = ThreadPoolExecutor(max_workers=jobs)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        stack.callback(stop.set)
         results = {chapter: pool.submit(run, chapter) for chapter in order}
         wait(results.values(), return_when=FIRST_EXCEPTION)
         broken = [result for result in results.values() if result.done() and result.exception()]
         return [result.result() for result in broken or map(results.get, chapters)]
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+
+
+def warm_nest(kernels: int, say: Callable[[str], None]) -> Nest | None:
+    """Return a process to fork kernels from; None where they have to start cold.
+
+    For one kernel it is of no use. With a GPU, what its libraries did at their import can't be
+    shared.
+
+    Args:
+        kernels: how many will be asked for.
+        say: is told why they start cold, where that is a matter of this machine.
+    """
+    if kernels < 2 or driver_sees_gpu():
+        return None
+    try:
+        return Nest(IMPORTED, os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    except WarmError as error:
+        say(f"kernels start cold: {error}")
+        return None
 
 
 def _expected_seconds(chapter: Path, profile: str, paths: Paths) -> float:
@@ -294,6 +327,8 @@ def run_chapter(
     say: Callable[[str], None] = print,
     display: Display | None = None,
     stop: threading.Event | None = None,
+    nest: Nest | None = None,
+    jobs: int = 1,
 ) -> Record:
     """Run one chapter in one profile; leave the executed notebook and its record.
 
@@ -305,6 +340,8 @@ def run_chapter(
         say: is given the papermill command before it runs.
         display: shows how far the run has come.
         stop: ends the run when it is set.
+        nest: what papermill and the kernel are forked from; by default both start cold.
+        jobs: how many notebooks share the cores of this machine.
 
     Returns:
         The record; its `status` is "failed" if a cell failed, the kernel died, or time ran out.
@@ -330,11 +367,13 @@ def run_chapter(
     display = display or Display()
     try:
         code = _run(
-            [sys.executable, "-m", *command],
+            command,
             limit,
             log,
             lambda bar: display.show(chapter.stem, bar),
             stop or threading.Event(),
+            nest,
+            jobs,
         )
         executed = _read_if_possible(running)
         record = Record(
@@ -344,6 +383,7 @@ def run_chapter(
             started=started,
             seconds=round(time.monotonic() - clock, 1),
             inputs=facts,
+            kernel="warm" if nest else "cold",
         )
         if record.status == "failed":
             record.failure = _explain(source, executed, code, limit, log)
@@ -430,22 +470,19 @@ def _run(
     log: Path,
     show: Callable[[re.Match[str]], None],
     stop: threading.Event,
+    nest: Nest | None = None,
+    jobs: int = 1,
 ) -> int | None:
-    """Run a command with its progress shown; return its exit code, None if the limit ended it.
+    """Run a module with its arguments, its progress shown; return its exit code.
+
+    It is None if the limit ended it.
 
     Raises:
         Stopped: `stop` was set before the command had ended.
     """
-    # In a session of its own: by Ctrl-C it is we that are told, and we end it
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=kernel_environment() | {"TQDM_MININTERVAL": "0"},  # the bar is up to date at each cell
-        start_new_session=True,
-    )
-    reader = threading.Thread(target=_show_progress, args=(process.stdout, log, show), daemon=True)
+    environment = kernel_environment(jobs) | {"TQDM_MININTERVAL": "0"}  # a bar that is up to date
+    process, output = _start(command, environment, nest)
+    reader = threading.Thread(target=_show_progress, args=(output, log, show), daemon=True)
     reader.start()
     end = time.monotonic() + limit
     try:
@@ -462,9 +499,50 @@ def _run(
         reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
 
 
-def kernel_environment() -> dict[str, str]:
-    """Return the environment for kernels: they find the data that this process has found."""
+def _start(
+    command: list[str], environment: dict[str, str], nest: Nest | None
+) -> tuple[subprocess.Popen | Process, IO[bytes]]:
+    """Start a module in a session of its own; return the process and what it writes.
+
+    By Ctrl-C it is we that are told, and we end it.
+    """
+    reads, writes = os.pipe()
+    try:
+        if nest:
+            process = Process(
+                *(nest.address, command[0], command[1:]),
+                stdout=writes,
+                stderr=writes,
+                env=environment | nest.environment,
+            )
+        else:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=writes,
+                stderr=writes,
+                env=environment,
+                start_new_session=True,
+            )
+    except BaseException:
+        os.close(reads)
+        raise
+    finally:
+        os.close(writes)
+    return process, os.fdopen(reads, "rb")
+
+
+def kernel_environment(jobs: int = 1) -> dict[str, str]:
+    """Return the environment for kernels: they find the data that this process has found.
+
+    Args:
+        jobs: how many notebooks run at a time; each gets its share of the cores.
+    """
     environment = os.environ | {"COURSE_DOWNLOAD": "never"}  # `inputs` has tried already
+    if jobs > 1:
+        threads = str(max(1, cores() // jobs))
+        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+        environment = dict.fromkeys(names, threads) | environment
     if folder := environment.get("COURSE_DATA"):
         environment["COURSE_DATA"] = str(Path(folder).expanduser().absolute())
     return environment
@@ -497,28 +575,3 @@ def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]],
                 file.write(chunk)
             for bar in BAR.finditer(chunk.decode(errors="replace")):
                 show(bar)
-
-
-def sees_gpu() -> bool:
-    """Tell whether TensorFlow sees a GPU.
-
-    The driver is asked first, since it answers in milliseconds where importing TensorFlow takes
-    seconds: without a driver, or with one that reports no device, TensorFlow can't see a GPU.
-    """
-    if not driver_sees_gpu():
-        return False
-    code = "import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices('GPU'))"
-    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
-
-
-def driver_sees_gpu() -> bool:
-    """Tell whether NVIDIA's driver is installed and counts at least one device."""
-    import ctypes
-
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    count = ctypes.c_int(0)
-    ok = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
-    return ok and count.value > 0

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import threading
 import time
 
@@ -207,6 +206,7 @@ def pretended(project, monkeypatch):
         return Record(chapter.stem, profile, "passed", "2026-01-01", 1.0)
 
     monkeypatch.setattr(runs, "run_chapter", run)
+    monkeypatch.setattr(runs, "warm_nest", lambda *_: None)
     return chapters, began
 
 
@@ -227,13 +227,14 @@ def test_where_one_can_not_be_recorded_the_others_are_stopped(project, monkeypat
     chapters = [project.add(name, "1") for name in ("1_a", "2_b", "3_c")]
     ended = []
 
-    def run(chapter, profile, paths, limit, say, display, stop):
+    def run(chapter, profile, paths, limit, say, display, stop, *rest):
         if chapter.stem == "1_a":
             raise OSError(28, "No space left on device")
         ended.append((chapter.stem, stop.wait(timeout=30)))
         raise Stopped
 
     monkeypatch.setattr(runs, "run_chapter", run)
+    monkeypatch.setattr(runs, "warm_nest", lambda *_: None)
     with pytest.raises(OSError, match="No space left"):
         run_chapters(chapters, "smoke", project.paths, jobs=2)
     assert all(stopped for _, stopped in ended)
@@ -259,14 +260,16 @@ def test_a_stopped_run_leaves_no_record_and_no_process(project):
 
 
 @pytest.mark.slow
-def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path):
+def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path, monkeypatch):
     code = (
         "import subprocess, sys\n"
         "left = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
         "print('pid', left.pid)"
     )
     log, begin = tmp_path / "log", time.monotonic()
-    ended = runs._run([sys.executable, "-c", code], 30, log, print, threading.Event())
+    (tmp_path / "leaves.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ended = runs._run(["leaves"], 30, log, print, threading.Event())
     spent = time.monotonic() - begin
     psutil.Process(int(log.read_text().split()[1])).kill()
     assert ended == 0
@@ -279,7 +282,7 @@ def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path):
 )
 def test_how_many_run_at_a_time(monkeypatch, profile, gpu, jobs):
     monkeypatch.setattr(runs, "driver_sees_gpu", lambda: gpu)
-    monkeypatch.setattr(runs.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(runs, "cores", lambda: 3)
     assert runs.default_jobs(profile) == jobs
 
 
@@ -319,9 +322,3 @@ def test_without_a_terminal_there_are_only_lines(monkeypatch):
     display.say("a line")
     assert said == ["a line"]
     assert runs.sys.stderr.getvalue() == ""
-
-
-def test_the_driver_is_asked_before_tensorflow(monkeypatch):
-    monkeypatch.setattr(runs, "driver_sees_gpu", lambda: False)
-    monkeypatch.setattr(runs.subprocess, "run", lambda *a, **k: pytest.fail("imported TensorFlow"))
-    assert runs.sees_gpu() is False
