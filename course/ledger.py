@@ -126,7 +126,7 @@ def _claim(path: Path, row: dict[str, Any]) -> Claim:
         raise LedgerError(f"{wrong}{error}") from None
     if claim.verdict not in VERDICTS:
         raise LedgerError(f"{wrong}verdict {claim.verdict!r} is none of {', '.join(VERDICTS)}")
-    if not _is_check(claim.check):
+    if not is_check(claim.check):
         raise LedgerError(
             f"{wrong}check must be one of exact: VALUE, within: [NUMBER, NUMBER], at_least: NUMBER"
         )
@@ -139,7 +139,9 @@ def _claim(path: Path, row: dict[str, Any]) -> Claim:
     return claim
 
 
-def _is_check(check: Any) -> bool:
+def is_check(check: Any) -> bool:
+    """Tell whether this is a check: exact, within or at_least, with what that needs."""
+
     def number(value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -1,0 +1,282 @@
+"""What a run must reach: expectations beside a notebook, and bands from runs with several seeds.
+
+Beside `notebooks/NAME.ipynb` may stand `NAME.checks.yml`:
+
+    limits:                       # of a run; where one is missing, that of the profile holds
+      quick: {seconds: 200, memory_mib: 2500}
+    expect:                       # of the values that the notebook keeps
+      - {metric: parameters, exact: 93322}
+      - {metric: test_accuracy, at_least: 0.98, profiles: [full], real_data: true}
+      - {metric: loss, band: seeds}
+
+A band of seeds is computed from `NAME.spread.json`, which `course check --seeds N --keep` writes.
+A notebook without these files is checked too: it must run within the limits of its profile.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from course.files import write_atomically
+from course.ledger import holds, is_check
+from course.profiles import PROFILES
+
+CONFIDENCE = 0.999  # of a band: one healthy run in a thousand lies outside
+FEWEST = 3  # seeds that make a band
+
+
+class CheckError(Exception):
+    """Expectations or spreads that can't be used; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use.
+
+    Attributes:
+        seconds: of wall time.
+        memory_mib: of the kernel with all that it started.
+    """
+
+    seconds: float
+    memory_mib: float
+
+
+DEFAULT = {
+    "smoke": Limits(600, 4096),
+    "quick": Limits(900, 6144),
+    "full": Limits(4 * 3600, 12288),
+}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What one value that a notebook keeps must be.
+
+    Attributes:
+        metric: its name.
+        check: `{"exact": ...}`, `{"within": [value, tolerance]}`, `{"at_least": ...}` as in the
+            ledger, or `{"band": "seeds"}`.
+        profiles: in which it is checked.
+        real_data: only in runs on real data.
+    """
+
+    metric: str
+    check: dict[str, Any]
+    profiles: tuple[str, ...] = PROFILES
+    real_data: bool = False
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """All that is expected of a notebook."""
+
+    limits: Mapping[str, Limits] = field(default_factory=lambda: DEFAULT)
+    expect: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Values of runs that differ only in their seeds.
+
+    Attributes:
+        made: the date of the runs.
+        seeds: what their seeds were shifted by.
+        metrics: for each name the values, in the order of the seeds.
+    """
+
+    made: str
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, tuple[float, ...]]
+
+
+def load(notebook: Path) -> Expectations:
+    """Read what is expected of a notebook.
+
+    Raises:
+        CheckError: the file beside it can't be used.
+    """
+    path = notebook.with_suffix(".checks.yml")
+    if not path.exists():
+        return Expectations()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise CheckError(f"{path}, line {line}: not YAML, {error.problem}") from None
+    if not isinstance(content, dict) or (unknown := sorted(content.keys() - {"limits", "expect"})):
+        what = f"{unknown[0]!r} is neither" if isinstance(content, dict) else "give"
+        raise CheckError(f"{path}: {what} `limits` or `expect`")
+    limits = dict(DEFAULT)
+    for profile, given in (content.get("limits") or {}).items():
+        name = _profile(path, profile)
+        limits[name] = _limits(path, name, given)
+    return Expectations(limits, tuple(_expectation(path, row) for row in content.get("expect", [])))
+
+
+def _profile(path: Path, name: Any) -> str:
+    if name not in PROFILES:
+        raise CheckError(f"{path}: profile {name!r} is none of {', '.join(PROFILES)}")
+    return name
+
+
+def _limits(path: Path, profile: str, given: Any) -> Limits:
+    names = {"seconds", "memory_mib"}
+    good = isinstance(given, dict) and given.keys() <= names
+    if not good or not all(is_number(value) and value > 0 for value in given.values()):
+        raise CheckError(f"{path}: limits of {profile} are {{seconds: N, memory_mib: N}}")
+    return Limits(**(vars(DEFAULT[profile]) | given))
+
+
+def _expectation(path: Path, row: Any) -> Expectation:
+    if not isinstance(row, dict) or "metric" not in row:
+        raise CheckError(f"{path}: {row!r} is no expectation; begin with metric: NAME")
+    rest = dict(row)
+    metric = rest.pop("metric")
+    profiles = tuple(_profile(path, name) for name in rest.pop("profiles", PROFILES))
+    real = rest.pop("real_data", False)
+    if rest != {"band": "seeds"} and not is_check(rest):
+        raise CheckError(
+            f"{path}: {metric}: give one of exact: VALUE, within: [NUMBER, NUMBER], "
+            "at_least: NUMBER, band: seeds"
+        )
+    return Expectation(metric, rest, profiles, bool(real))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def kind(profile: str, real_data: bool) -> str:
+    """Return the name under which a spread is kept: the profile, and what data was read."""
+    return f"{profile}, {'real' if real_data else 'stand-in'} data"
+
+
+def spread_file(notebook: Path) -> Path:
+    """Return where the spreads of a notebook are kept."""
+    return notebook.with_suffix(".spread.json")
+
+
+def load_spreads(notebook: Path) -> dict[str, Spread]:
+    """Return the measured spreads of a notebook, by `kind`.
+
+    Raises:
+        CheckError: the file can't be read.
+    """
+    path = spread_file(notebook)
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Spread(
+                one["made"],
+                tuple(one["seeds"]),
+                {metric: tuple(map(float, values)) for metric, values in one["metrics"].items()},
+            )
+            for name, one in content.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckError(
+            f"{path}: can't be read ({error!r}); make it again by `course check --seeds 5 --keep`"
+        ) from None
+
+
+def keep_spread(notebook: Path, name: str, spread: Spread) -> None:
+    """Keep a measured spread, in the place of an older one of the same `kind`."""
+    kept = load_spreads(notebook) | {name: spread}
+    content = {
+        name: {"made": one.made, "seeds": one.seeds, "metrics": dict(one.metrics)}
+        for name, one in sorted(kept.items())
+    }
+    lines = json.dumps(content, indent=1)
+    write_atomically(spread_file(notebook), lines + "\n")
+
+
+def spread_of(made: str, seeds: Sequence[int], runs: Sequence[Mapping[str, Any]]) -> Spread:
+    """Return the spread of the numbers that all runs kept and that are not the same in all.
+
+    Args:
+        made: the date of the runs.
+        seeds: what their seeds were shifted by.
+        runs: what each kept.
+    """
+    names = [name for name in runs[0] if all(is_number(run.get(name)) for run in runs)]
+    values = {name: tuple(float(run[name]) for run in runs) for name in names}
+    return Spread(made, tuple(seeds), {n: v for n, v in values.items() if min(v) < max(v)})
+
+
+def band(values: Sequence[float]) -> tuple[float, float]:
+    """Return where the value of one more run lies with probability `CONFIDENCE`.
+
+    It is the prediction interval of a normal distribution whose mean and variance are estimated
+    from the values: mean ± t s √(1 + 1/n), with t of n − 1 degrees of freedom. See G. J. Hahn and
+    W. Q. Meeker, Statistical Intervals (Wiley, 1991), section 4.7.
+
+    Raises:
+        ValueError: there are fewer than `FEWEST` values.
+    """
+    from scipy import stats
+
+    if len(values) < FEWEST:
+        raise ValueError(f"a band needs at least {FEWEST} values")
+    n = len(values)
+    mean = math.fsum(values) / n
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(variance * (1 + 1 / n))
+    return mean - half, mean + half
+
+
+def violations(
+    expectations: Expectations,
+    spreads: Mapping[str, Spread],
+    profile: str,
+    real_data: bool,
+    metrics: Mapping[str, Any],
+) -> list[str]:
+    """Return what a run did not reach: for each the metric, its band and the value.
+
+    An expectation of another profile, or of real data where there was none, is left out, and so
+    is a band that has not been measured.
+
+    Args:
+        expectations: of the notebook.
+        spreads: its measured spreads.
+        profile: of the run.
+        real_data: whether all its data was real.
+        metrics: what it kept.
+    """
+    found = []
+    for one in expectations.expect:
+        if profile not in one.profiles or (one.real_data and not real_data):
+            continue
+        if one.metric not in metrics:
+            found.append(f"{one.metric} is missing: the notebook did not keep it")
+            continue
+        value = metrics[one.metric]
+        if "band" not in one.check:
+            if not holds(one.check, value):
+                [(what, wanted)] = one.check.items()
+                found.append(f"{one.metric} = {value}, expected {_told(what, wanted)}")
+            continue
+        values = spreads.get(kind(profile, real_data), Spread("", (), {})).metrics.get(one.metric)
+        if values and len(values) >= FEWEST:
+            low, high = band(values)
+            if not is_number(value) or not low <= value <= high:
+                seeds = f"of {len(values)} seeds"
+                found.append(f"{one.metric} = {value}, band {seeds} {low:.4g} to {high:.4g}")
+    return found
+
+
+def _told(what: str, wanted: Any) -> str:
+    if what == "within":
+        return f"{wanted[0]} ± {wanted[1]}"
+    return f"at least {wanted}" if what == "at_least" else f"{wanted}"
