@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from course.cells import CellError, run_cells
-from course.runs import kernel_environment
+from course.processes import kernel_environment
 from course.speed import Contestants, Ratio, SpeedError, Speeds, measure
 
 TAG = "speed"

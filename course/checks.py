@@ -25,7 +25,6 @@ from typing import Any
 import yaml
 
 from course.files import write_atomically
-from course.ledger import holds, is_check
 from course.profiles import PROFILES
 
 CONFIDENCE = 0.999  # of a band: one healthy run in a thousand lies outside
@@ -150,9 +149,43 @@ def _expectation(path: Path, row: Any) -> Expectation:
     return Expectation(metric, rest, profiles, bool(real))
 
 
+def is_check(check: Any) -> bool:
+    """Tell whether this is a check: exact, within or at_least, with what that needs."""
+    match check:
+        case {"exact": _, **rest} if not rest:
+            return True
+        case {"within": [value, tolerance], **rest} if not rest:
+            return _real(value) and _real(tolerance)
+        case {"at_least": value, **rest} if not rest:
+            return _real(value)
+    return False
+
+
+def holds(check: dict[str, Any], ours: Any) -> bool:
+    """Tell whether our value passes a check; shapes may be lists or tuples."""
+    [(kind, expected)] = check.items()
+    if kind == "exact":
+        # True is not 1 here, and a list may be a tuple
+        return type(_plain(ours)) is type(_plain(expected)) and _plain(ours) == _plain(expected)
+    if not _real(ours):
+        return False
+    if kind == "within":
+        value, tolerance = expected
+        return abs(ours - value) <= tolerance
+    return ours >= expected
+
+
+def _real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return _real(value) and math.isfinite(value)
 
 
 def kind(profile: str, real_data: bool) -> str:
@@ -233,6 +266,23 @@ def band(values: Sequence[float]) -> tuple[float, float]:
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * math.sqrt(variance * (1 + 1 / n))
     return mean - half, mean + half
+
+
+def faults(notebook: Path, record: Any) -> list[str]:
+    """Return what is wrong with a run of a notebook, a line for each; none if it passes.
+
+    Args:
+        notebook: the file.
+        record: the `course.runs.Record` of its run.
+
+    Raises:
+        CheckError: what is expected of it can't be read.
+    """
+    if record.status != "passed":
+        cell, _, error = (record.failure or "no reason is known").partition(":\n")
+        return [f"{cell}: {error.strip().splitlines()[-1]}" if error else cell]
+    spreads = load_spreads(notebook)
+    return violations(load(notebook), spreads, record.profile, record.real_data, record.metrics)
 
 
 def violations(

@@ -10,13 +10,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course import benchmark, book, notebooks, pins
+from course import benchmark, book, catalogue, checks, notebooks, pins
 from course.book import BookError
 from course.cells import CellError, choose
+from course.checks import CheckError
 from course.data import DataError, find_source
 from course.experiments import ExperimentError
 from course.files import write_atomically
@@ -27,11 +28,13 @@ from course.profiles import PROFILES, ProfileError, check_profile
 from course.runs import (
     Paths,
     Record,
+    checking_jobs,
     default_jobs,
     inputs,
     reason_to_run,
     run_chapters,
 )
+from course.seeds import shifted
 from course.speed import SpeedError
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ Chosen = Annotated[
 
 MISTAKES = (
     BookError,
+    CheckError,
     DataError,
     ExperimentError,
     LedgerError,
@@ -141,8 +145,12 @@ def _run(
     limit: float | None = None,
     force: bool = False,
     jobs: int | None = None,
+    brief: bool = False,
 ) -> list[Record]:
-    """Run what needs a run; return the records of all chosen chapters."""
+    """Run what needs a run; return the records of all chosen notebooks.
+
+    `brief` leaves it to the caller to tell what failed.
+    """
     chosen = list({chapter.resolve(): chapter for chapter in chosen}.values())
     # All notebooks and data are checked before the first one runs
     facts = {chapter: inputs(chapter, profile, paths.root) for chapter in chosen}
@@ -156,20 +164,21 @@ def _run(
             )
     records, waiting = {}, []
     for chapter in chosen:
+        name = catalogue.name(chapter)
         reason = "--force" if force else reason_to_run(chapter, profile, paths, facts[chapter])
         if reason is None:
             records[chapter] = Record.load(paths.record(chapter, profile))
             seconds = records[chapter].seconds
-            say(f"{chapter.name} ({profile}): up to date, ran in {seconds:.0f} s")
+            say(f"{name} ({profile}): up to date, ran in {seconds:.0f} s")
         else:
-            say(f"{chapter.name} ({profile}): {reason}")
+            say(f"{name} ({profile}): {reason}")
             waiting.append(chapter)
     jobs = jobs or default_jobs(profile)
     ran = run_chapters(waiting, profile, paths, jobs, limit, say)
     records |= dict(zip(waiting, ran, strict=True))
     records = [records[chapter] for chapter in chosen]
     for record in records:
-        if record.status != "passed":
+        if record.status != "passed" and not brief:
             say(f"\nFAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
     return records
 
@@ -228,6 +237,139 @@ def run(
     if as_json:
         print(json.dumps([asdict(record) for record in records], indent=1))
     raise typer.Exit(any(record.status != "passed" for record in records))
+
+
+@app.command()
+def check(
+    chosen: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Notebooks, as paths. Default: every one of the course."),
+    ] = None,
+    profile: Profile = "smoke",
+    seeds: Annotated[
+        int,
+        typer.Option(min=0, help="Run the chapters with so many seeds and report the spread."),
+    ] = 0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="With --seeds: write the spreads beside the chapters.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(min=1, help="Seconds for one notebook.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, help="Notebooks at a time. Default: one per core, 1 with a GPU."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Check every notebook of the course: chapters, exercises as students get them, solutions.
+
+    Each runs, unless its last run still holds, within its limits of time and memory. What it keeps
+    is compared with what NAME.checks.yml beside it expects, and with the bands of NAME.spread.json.
+    An exercise must stop at its first NotImplementedError, a solution pass all of its tests. A
+    line for each fault names the notebook, the value and its band.
+
+    Examples:
+
+        course check
+
+        course check --profile quick notebooks/1_cnn_rnn_basics.ipynb
+
+        course check --seeds 5 --keep --profile quick notebooks/3_cnn_with_gradient_tape.ipynb
+
+        course check --json > checks.json
+    """
+    check_profile(profile)
+    paths, chosen = Paths(root), catalogue.choose(chosen, root)
+    for notebook in chosen:  # a file that can't be used is found before the first run
+        checks.load(notebook)
+        checks.load_spreads(notebook)
+    if seeds:
+        with _alone(root):
+            raise typer.Exit(
+                _measure_spreads(chosen, profile, root, seeds, keep, time_limit, jobs, as_json)
+            )
+    found: dict[Path, list[str]] = {notebook: [] for notebook in chosen}
+    good = []
+    for notebook in chosen:
+        try:
+            inputs(notebook, profile, root)
+            good.append(notebook)
+        except NotebookError as error:  # it keeps no other from being checked
+            found[notebook].append(str(error).removeprefix(f"{notebook}: "))
+    with _alone(root):
+        records = _run(good, profile, paths, time_limit, force, jobs or checking_jobs(), True)
+        runs = {}
+        for notebook, record in zip(good, records, strict=True):
+            found[notebook] += checks.faults(notebook, record)
+            if catalogue.kind(notebook) == "chapter" and record.status == "passed":
+                runs[notebook] = paths.executed(notebook, profile)
+        if profile == "smoke" and runs:
+            for notebook, cells in pins.changed(runs, root / "work" / "pins").items():
+                found[notebook] += [
+                    f"the pinned output of cell {cell} has changed" for cell in cells
+                ]
+    for notebook, faults in found.items():
+        for fault in faults:
+            say(f"FAILED {notebook} ({profile}), {fault}")
+    bad = sum(map(bool, found.values()))
+    say(f"{len(found) - bad} of {len(found)} notebooks pass their checks in {profile}")
+    if as_json:
+        told = {record.notebook: asdict(record) for record in records}
+        for notebook, faults in found.items():
+            told.setdefault(catalogue.name(notebook), {})["faults"] = faults
+        print(json.dumps(told, indent=1))
+    raise typer.Exit(bool(bad))
+
+
+def _measure_spreads(
+    chosen: list[Path],
+    profile: str,
+    root: Path,
+    seeds: int,
+    keep: bool,
+    time_limit: float | None,
+    jobs: int | None,
+    as_json: bool,
+) -> int:
+    """Run chapters with several seeds; print the spread of what they keep; return the exit code."""
+    chapters = [notebook for notebook in chosen if catalogue.kind(notebook) == "chapter"]
+    runs: dict[Path, list[Record]] = {chapter: [] for chapter in chapters}
+    for seed in range(seeds):
+        say(f"seeds shifted by {seed}:")
+        paths = Paths(root, f"work/seeds/{seed}" if seed else "work/runs")
+        with shifted(seed):
+            records = _run(
+                chapters, profile, paths, time_limit, False, jobs or checking_jobs(), True
+            )
+        for chapter, record in zip(chapters, records, strict=True):
+            runs[chapter].append(record)
+    told: dict[str, Any] = {}
+    failed = False
+    for chapter, records in runs.items():
+        if any(record.status != "passed" for record in records):
+            failed = True
+            continue
+        made = records[-1].started[:10]
+        spread = checks.spread_of(made, range(seeds), [record.metrics for record in records])
+        name = checks.kind(profile, records[0].real_data)
+        told[catalogue.name(chapter)] = {"kind": name} | asdict(spread)
+        say(f"{catalogue.name(chapter)}, {name}, {seeds} seeds:")
+        for metric, values in spread.metrics.items():
+            wide = checks.band(values) if seeds >= checks.FEWEST else (min(values), max(values))
+            say(
+                f"  {metric}: {min(values):.4g} to {max(values):.4g}, band {wide[0]:.4g} to {wide[1]:.4g}"
+            )
+        if keep:
+            checks.keep_spread(chapter, name, spread)
+            say(f"kept {checks.spread_file(chapter)}")
+    if as_json:
+        print(json.dumps(told, indent=1))
+    return int(failed)
 
 
 @app.command(name="book")

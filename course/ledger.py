@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from course.checks import holds, is_check
 from course.profiles import PROFILES
 from course.runs import Record
 
@@ -137,40 +138,6 @@ def _claim(path: Path, row: dict[str, Any]) -> Claim:
     if claim.ours.count("{}") != 1 or re.search(r"[{}]", claim.ours.replace("{}", "")):
         raise LedgerError(f"{wrong}ours needs one {{}} where our value goes")
     return claim
-
-
-def is_check(check: Any) -> bool:
-    """Tell whether this is a check: exact, within or at_least, with what that needs."""
-
-    def number(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-
-    match check:
-        case {"exact": _, **rest} if not rest:
-            return True
-        case {"within": [value, tolerance], **rest} if not rest:
-            return number(value) and number(tolerance)
-        case {"at_least": value, **rest} if not rest:
-            return number(value)
-    return False
-
-
-def holds(check: dict[str, Any], ours: Any) -> bool:
-    """Tell whether our value passes a check; shapes may be lists or tuples."""
-    [(kind, expected)] = check.items()
-    if kind == "exact":
-        # True is not 1 here, and a list may be a tuple
-        return type(_plain(ours)) is type(_plain(expected)) and _plain(ours) == _plain(expected)
-    if isinstance(ours, bool) or not isinstance(ours, int | float):
-        return False
-    if kind == "within":
-        value, tolerance = expected
-        return abs(ours - value) <= tolerance
-    return ours >= expected
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def judge(claim: Claim, records: Iterable[Record]) -> Judgement:

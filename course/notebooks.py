@@ -176,6 +176,7 @@ class Failure:
     cell: int | None  # number of the cell in the author's notebook, from 1; None: no cell began
     source: str
     error: str
+    id: str | None = None
 
     def __str__(self) -> str:
         """Return the cell's source and the error, for a terminal."""
@@ -197,10 +198,11 @@ def failure(executed: NotebookNode, otherwise: str) -> Failure:
         facts = cell.metadata.get("papermill", {})
         status = facts.get("status")
         if cell.cell_type == "code" and facts.get("start_time"):
-            last = Failure(number, cell.source, otherwise)
+            last = Failure(number, cell.source, otherwise, cell.id)
         for output in cell.get("outputs", []):
             if output.output_type == "error" and status == "failed":
-                return Failure(number, cell.source, f"{output.ename}: {output.evalue}")
+                error = f"{output.ename}: {output.evalue}"
+                return Failure(number, cell.source, error, cell.id)
         if status in ("failed", "running"):
             return last
     # When the kernel dies papermill marks all cells as completed: it died in the last that began

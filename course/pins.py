@@ -12,13 +12,14 @@ import os
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course import notebooks
 from course.notebooks import NotebookError
-from course.runs import kernel_environment
+from course.processes import kernel_environment
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -78,6 +79,43 @@ def compare(runs: dict[Path, Path], folder: Path, say: Callable[[str], None] = p
     Raises:
         NotebookError: a run is one of other code than its chapter has now.
     """
+    command = _prepare(runs, folder)
+    say("$ " + " ".join(command))
+    return subprocess.run([sys.executable, "-m", *command], env=kernel_environment()).returncode
+
+
+def changed(runs: dict[Path, Path], folder: Path) -> dict[Path, list[str]]:
+    """Return the chapters whose pinned outputs are not those of their runs, and which cells.
+
+    Args:
+        runs: the chapters, each with the notebook that papermill left.
+        folder: as of `compare`.
+
+    Raises:
+        NotebookError: a run is one of other code than its chapter has now, or nbval can't run.
+    """
+    report = folder / "report.xml"
+    command = [*_prepare(runs, folder), "-q", f"--junitxml={report}"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=kernel_environment(), capture_output=True, text=True
+    )
+    if done.returncode not in (0, 1) or not report.exists():
+        raise NotebookError(f"nbval can't compare the pinned outputs: {done.stdout[-500:]}")
+    found: dict[Path, list[str]] = {}
+    by_name = {chapter.name: chapter for chapter in runs}
+    for case in ET.parse(report).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            where = f"{case.get('classname', '')} {case.get('name', '')}"
+            chapter = next(path for name, path in by_name.items() if Path(name).stem in where)
+            # "Cell 3" is the fourth code cell of the copy, whose first is ours
+            number = int(case.get("name", "").split()[-1]) - 1
+            cell = notebooks.code_cells(notebooks.read(chapter))[number]
+            found.setdefault(chapter, []).append(cell.id)
+    return found
+
+
+def _prepare(runs: dict[Path, Path], folder: Path) -> list[str]:
+    """Write the copies for nbval; return the command that compares them."""
     import nbformat
 
     shutil.rmtree(folder, ignore_errors=True)
@@ -89,6 +127,4 @@ def compare(runs: dict[Path, Path], folder: Path, say: Callable[[str], None] = p
             raise NotebookError(f"{chapter}: changed while it ran; run the command again") from None
         nbformat.write(copied, folder / chapter.name)
     command = ["pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
-    command += ["-m", "", *(os.path.relpath(folder / chapter.name) for chapter in runs)]
-    say("$ " + " ".join(command))
-    return subprocess.run([sys.executable, "-m", *command], env=kernel_environment()).returncode
+    return [*command, "-m", "", *(os.path.relpath(folder / chapter.name) for chapter in runs)]

@@ -4,6 +4,8 @@ import textwrap
 from types import SimpleNamespace
 from typing import Any
 
+from course import seeds
+
 PROFILES = ("smoke", "quick", "full")
 
 WIDTH = 44  # characters of printed text that fit on a phone
@@ -26,6 +28,8 @@ def check_profile(name: str) -> str:
 
 def settings(profile: str, **choices: dict[str, Any]) -> SimpleNamespace:
     """Choose the settings of one profile and print them, in lines that fit on a phone.
+
+    From here on the seeds that the notebook sets are shifted, if `COURSE_SEED` says so.
 
     Args:
         profile: the profile to use, one of `PROFILES`.
@@ -50,6 +54,7 @@ def settings(profile: str, **choices: dict[str, Any]) -> SimpleNamespace:
         )
     if len({frozenset(choice) for choice in choices.values()}) != 1:
         raise ProfileError("the three profiles must define the same settings")
+    seeds.shift_in_notebooks(seeds.current())
     chosen = choices[profile]
     # Lines break between settings, not within one: textwrap takes no other space for a gap
     told = [

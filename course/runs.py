@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -17,31 +16,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import psutil
-
-from course import data, notebooks
+from course import catalogue, checks, data, notebooks, processes, seeds
 from course.experiments import files_of
 from course.files import write_atomically
 from course.machine import cores, driver_sees_gpu
+from course.processes import BAR, Ended, Stopped, warm_nest
 from course.profiles import check_profile
-from course.warm import Nest, Process, WarmError
-
-TIME_LIMITS = {"smoke": 600, "quick": 900, "full": 4 * 3600}  # seconds for one notebook
-
-# What most chapters import, and papermill and the kernel themselves
-IMPORTED = (
-    *("papermill.cli", "ipykernel.kernelapp", "ipykernel.ipkernel"),
-    *("numpy", "matplotlib.pyplot", "tensorflow", "keras"),
-)
+from course.warm import Nest
 
 PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
-BAR = re.compile(r"Executing[^\r\n|]*\|[^\r\n|]*\| (\d+)/(\d+) \[[^\r\n\]]*\]")  # papermill's
-
-
-class Stopped(Exception):
-    """A run that was ended since the command was; nothing of it is kept."""
 
 
 @dataclass
@@ -60,6 +45,7 @@ class Record:
     data: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
+    failed_cell: str | None = None  # its id
     inputs: dict[str, Any] = field(default_factory=dict)
     kernel: str = "cold"  # or "warm": forked from a process that has imported TensorFlow
 
@@ -83,9 +69,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where things lie in a checkout of the course."""
+    """Where things lie in a checkout of the course.
+
+    Attributes:
+        root: the folder of the project.
+        runs: where its runs go.
+    """
 
     root: Path
+    runs: str = "work/runs"
 
     @property
     def notebooks(self) -> Path:
@@ -93,8 +85,8 @@ class Paths:
         return self.root / "notebooks"
 
     def executed(self, chapter: Path, profile: str) -> Path:
-        """The executed notebook of a chapter."""
-        return self.root / "work" / "runs" / profile / chapter.name
+        """The executed notebook."""
+        return self.root / self.runs / profile / f"{catalogue.name(chapter)}.ipynb"
 
     def record(self, chapter: Path, profile: str) -> Path:
         """The record of the last run of a chapter."""
@@ -125,7 +117,8 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
         DataError: the data in COURSE_DATA is wrong.
     """
     notebook = notebooks.read(chapter)
-    notebooks.check(notebook, chapter)
+    if catalogue.kind(chapter) == "chapter":
+        notebooks.check(notebook, chapter)
     source = notebooks.python_source(notebook)
     modules = notebooks.imported_modules(source, Path(__file__).parent)
     lock = root / "requirements.txt"
@@ -136,6 +129,7 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
         "lock file": _digest(lock.read_bytes()) if lock.exists() else None,
         "data": {name: data.find_source(name).sha256 for name in notebooks.datasets(notebook)},
         "profile": profile,
+        "seed": seeds.current(),
         "GPU": driver_sees_gpu(),
         "versions": {
             "Python": ".".join(platform.python_version_tuple()[:2]),
@@ -175,7 +169,7 @@ def papermill_command(chapter: Path, output: Path, profile: str) -> list[str]:
     """
     return [
         "papermill",
-        *("-p", "profile", profile),
+        *(("-p", "profile", profile) if catalogue.kind(chapter) == "chapter" else ()),
         *("-k", "python3"),
         *([] if profile == "full" else ["--no-request-save-on-cell-execute"]),
         "--progress-bar",
@@ -242,6 +236,11 @@ def default_jobs(profile: str) -> int:
     return cores()
 
 
+def checking_jobs() -> int:
+    """Return how many notebooks are checked at a time: one for each core, one with a GPU."""
+    return 1 if driver_sees_gpu() else cores()
+
+
 def run_chapters(
     chapters: list[Path],
     profile: str,
@@ -275,7 +274,8 @@ def run_chapters(
         record = run_chapter(
             chapter, profile, paths, time_limit, display.say, display, stop, nest, jobs
         )
-        display.say(f"{chapter.name} ({profile}): {record.status} in {record.seconds:.0f} s")
+        name = catalogue.name(chapter)
+        display.say(f"{name} ({profile}): {record.status} in {record.seconds:.0f} s")
         return record
 
     order = chapters
@@ -294,25 +294,6 @@ def run_chapters(
         return [result.result() for result in broken or map(results.get, chapters)]
 
 
-def warm_nest(kernels: int, say: Callable[[str], None]) -> Nest | None:
-    """Return a process to fork kernels from; None where they have to start cold.
-
-    For one kernel it is of no use. With a GPU, what its libraries did at their import can't be
-    shared.
-
-    Args:
-        kernels: how many will be asked for.
-        say: is told why they start cold, where that is a matter of this machine.
-    """
-    if kernels < 2 or driver_sees_gpu():
-        return None
-    try:
-        return Nest(IMPORTED, os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
-    except WarmError as error:
-        say(f"kernels start cold: {error}")
-        return None
-
-
 def _expected_seconds(chapter: Path, profile: str, paths: Paths) -> float:
     """Guess how long a run takes: as the last one, or by the length of the file."""
     last = Record.load(paths.record(chapter, profile))
@@ -329,6 +310,7 @@ def run_chapter(
     stop: threading.Event | None = None,
     nest: Nest | None = None,
     jobs: int = 1,
+    memory_limit: float | None = None,
 ) -> Record:
     """Run one chapter in one profile; leave the executed notebook and its record.
 
@@ -342,17 +324,24 @@ def run_chapter(
         stop: ends the run when it is set.
         nest: what papermill and the kernel are forked from; by default both start cold.
         jobs: how many notebooks share the cores of this machine.
+        memory_limit: MiB that the kernel and all that it starts may use together; by default that
+            which is expected of the notebook.
 
     Returns:
-        The record; its `status` is "failed" if a cell failed, the kernel died, or time ran out.
+        The record; its `status` is "failed" if a cell failed, the kernel died, or a limit ended it.
 
     Raises:
         NotebookError: the notebook can't be used.
         DataError: the data in COURSE_DATA is wrong.
+        CheckError: what is expected of the notebook can't be read.
         Stopped: `stop` was set.
     """
     check_profile(profile)
-    limit = TIME_LIMITS[profile] if time_limit is None else time_limit
+    expected = checks.load(chapter).limits[profile]
+    limits = checks.Limits(
+        expected.seconds if time_limit is None else time_limit,
+        expected.memory_mib if memory_limit is None else memory_limit,
+    )
     with PARSER:
         facts = inputs(chapter, profile, paths.root)
     source = notebooks.read(chapter)
@@ -366,27 +355,31 @@ def run_chapter(
     command = papermill_command(chapter, running, profile)
     display = display or Display()
     try:
-        code = _run(
+        ended = processes.run(
             command,
-            limit,
+            limits,
             log,
-            lambda bar: display.show(chapter.stem, bar),
+            lambda bar: display.show(catalogue.name(chapter), bar),
             stop or threading.Event(),
             nest,
             jobs,
         )
         executed = _read_if_possible(running)
         record = Record(
-            notebook=chapter.stem,
+            notebook=catalogue.name(chapter),
             profile=profile,
-            status="passed" if code == 0 and executed else "failed",
+            status="passed" if ended.code == 0 and executed else "failed",
             started=started,
             seconds=round(time.monotonic() - clock, 1),
+            peak_memory_mib=ended.peak_memory_mib,
             inputs=facts,
             kernel="warm" if nest else "cold",
         )
         if record.status == "failed":
-            record.failure = _explain(source, executed, code, limit, log)
+            failure = _explain(source, executed, ended, log)
+            record.failure, record.failed_cell = str(failure), failure.id
+        if catalogue.kind(chapter) == "exercise":
+            _judge_exercise(record, source)
         with PARSER:
             _add_what_the_notebook_kept(record, executed)
         if executed:
@@ -395,9 +388,29 @@ def run_chapter(
             output.unlink(missing_ok=True)
         record.save(paths.record(chapter, profile))
     finally:
-        display.show(chapter.stem, None)
+        display.show(catalogue.name(chapter), None)
         running.unlink(missing_ok=True)
     return record
+
+
+def _judge_exercise(record: Record, source: Any) -> None:
+    """Set what became of an exercise as students get it.
+
+    It must stop at its first NotImplementedError, in a test: so it does not pass validation.
+    """
+    graded = {
+        cell.id
+        for cell in notebooks.code_cells(source)
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    if record.status == "passed":
+        record.status = "failed"
+        record.failure = "it runs to its end; an exercise stops at its first NotImplementedError"
+    elif re.search(r"^NotImplementedError\b", record.failure or "", re.MULTILINE):
+        if record.failed_cell in graded:
+            record.status, record.failure, record.failed_cell = "passed", None, None
+        else:
+            record.failure += ", before the first test: validation would not see it"
 
 
 def _read_if_possible(path: Path) -> Any:
@@ -412,42 +425,44 @@ def _add_what_the_notebook_kept(record: Record, executed: Any) -> None:
     metrics = notebooks.glued(executed) if executed else {}
     info = json.loads(metrics.pop("run_info", "{}"))
     record.metrics = metrics
-    for name in ("peak_memory_mib", "device", "python", "packages", "data"):
+    record.peak_memory_mib = max(
+        round(record.peak_memory_mib or 0), info.get("peak_memory_mib") or 0
+    )
+    for name in ("device", "python", "packages", "data"):
         setattr(record, name, info.get(name, getattr(record, name)))
     for source in record.data:  # the kernel was told not to download; we know why it could not
         source["reason"] = data.find_source(source["dataset"]).reason
 
 
-def _explain(source: Any, executed: Any, code: int | None, limit: float, log: Path) -> str:
+def _explain(source: Any, executed: Any, ended: Ended, log: Path) -> notebooks.Failure:
     """Return in which cell a run stopped, and why.
 
     Args:
         source: the notebook before the run.
         executed: the notebook that papermill left, if it left one.
-        code: papermill's exit code; None if it was stopped at its limit.
-        limit: the limit in seconds.
+        ended: how the run ended.
         log: what papermill wrote.
     """
     text = log.read_text(errors="replace") if log.exists() else ""
     lines = [line for line in text.strip().splitlines() if not BAR.match(line)]
     died = "DeadKernelError" in (lines[-1] if lines else "")
-    if code is None:
-        error = f"stopped at its time limit of {limit:g} s (--time-limit)"
+    if ended.limit:
+        error = f"stopped at its {ended.limit}"
     elif died:
         error = "the kernel died (out of memory, or a crash in native code)"
-    elif code < 0 or not lines:
-        error = f"papermill ended with exit code {code}"
+    elif ended.code is None or ended.code < 0 or not lines:
+        error = f"papermill ended with exit code {ended.code}"
     else:
         error = lines[-1]
     if executed is not None:
-        return str(notebooks.failure(executed, otherwise=error))
+        return notebooks.failure(executed, otherwise=error)
     bars = BAR.findall(text)
     if not bars:
-        return error
+        return notebooks.Failure(None, "", error)
     done, total = map(int, bars[-1])
     # Papermill counts the cell in which the kernel died as done
     at = done - 1 if died else done
-    return str(_cell_at(source, at, error)) if at < total else error
+    return _cell_at(source, at, error) if at < total else notebooks.Failure(None, "", error)
 
 
 def _cell_at(source: Any, index: int, error: str) -> notebooks.Failure:
@@ -457,121 +472,9 @@ def _cell_at(source: Any, index: int, error: str) -> notebooks.Failure:
     """
     cells = notebooks.source_cells(source)
     tagged = [i for i, cell in enumerate(cells) if "parameters" in notebooks.tags(cell)]
-    last = index - 1 if index > tagged[0] else index
+    last = index - 1 if tagged and index > tagged[0] else index
     for number in range(last + 1, 0, -1):
         if cells[number - 1].cell_type == "code":
-            return notebooks.Failure(number, cells[number - 1].source, error)
+            cell = cells[number - 1]
+            return notebooks.Failure(number, cell.source, error, cell.id)
     return notebooks.Failure(None, "", error)
-
-
-def _run(
-    command: list[str],
-    limit: float,
-    log: Path,
-    show: Callable[[re.Match[str]], None],
-    stop: threading.Event,
-    nest: Nest | None = None,
-    jobs: int = 1,
-) -> int | None:
-    """Run a module with its arguments, its progress shown; return its exit code.
-
-    It is None if the limit ended it.
-
-    Raises:
-        Stopped: `stop` was set before the command had ended.
-    """
-    environment = kernel_environment(jobs) | {"TQDM_MININTERVAL": "0"}  # a bar that is up to date
-    process, output = _start(command, environment, nest)
-    reader = threading.Thread(target=_show_progress, args=(output, log, show), daemon=True)
-    reader.start()
-    end = time.monotonic() + limit
-    try:
-        while not stop.is_set():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=max(0, min(0.2, end - time.monotonic())))
-            if time.monotonic() >= end:
-                return None
-        raise Stopped
-    finally:
-        if process.poll() is None:
-            kill_tree(process.pid)
-            process.wait()
-        reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
-
-
-def _start(
-    command: list[str], environment: dict[str, str], nest: Nest | None
-) -> tuple[subprocess.Popen | Process, IO[bytes]]:
-    """Start a module in a session of its own; return the process and what it writes.
-
-    By Ctrl-C it is we that are told, and we end it.
-    """
-    reads, writes = os.pipe()
-    try:
-        if nest:
-            process = Process(
-                *(nest.address, command[0], command[1:]),
-                stdout=writes,
-                stderr=writes,
-                env=environment | nest.environment,
-            )
-        else:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=writes,
-                stderr=writes,
-                env=environment,
-                start_new_session=True,
-            )
-    except BaseException:
-        os.close(reads)
-        raise
-    finally:
-        os.close(writes)
-    return process, os.fdopen(reads, "rb")
-
-
-def kernel_environment(jobs: int = 1) -> dict[str, str]:
-    """Return the environment for kernels: they find the data that this process has found.
-
-    Args:
-        jobs: how many notebooks run at a time; each gets its share of the cores.
-    """
-    environment = os.environ | {"COURSE_DOWNLOAD": "never"}  # `inputs` has tried already
-    if jobs > 1:
-        threads = str(max(1, cores() // jobs))
-        names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-        environment = dict.fromkeys(names, threads) | environment
-    if folder := environment.get("COURSE_DATA"):
-        environment["COURSE_DATA"] = str(Path(folder).expanduser().absolute())
-    return environment
-
-
-def kill_tree(pid: int) -> None:
-    """Kill a process and all that it started: the kernel too, which is in a session of its own."""
-    try:
-        process = psutil.Process(pid)
-        family = [*process.children(recursive=True), process]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]], None]) -> None:
-    """Pass papermill's progress bar on to `show`, and all that it writes to the log.
-
-    The rest would hide the bar: messages of the kernel and of native libraries, and, where a cell
-    fails, papermill's own traceback, for which the caller shows the cell.
-    """
-    with stream, log.open("wb", buffering=0) as file:
-        # The bar is redrawn with carriage returns, without a line's end: read what there is
-        while chunk := stream.read1(65536):
-            with contextlib.suppress(OSError):  # on a full disk go on reading, or papermill waits
-                file.write(chunk)
-            for bar in BAR.finditer(chunk.decode(errors="replace")):
-                show(bar)

@@ -26,6 +26,7 @@ import runpy
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,14 @@ class Nest:
             lines = self._log.read_text(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else f"no answer in {patience:g} s"
             raise WarmError(f"the warm process did not get ready: {reason}")
+
+    def forked_for(self, pid: int) -> list[int]:
+        """Return the processes that another process has asked for and that still run."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(self.address)
+            connection.sendall(json.dumps({"forked for": pid}).encode() + b"\n")
+            with connection.makefile("rb") as answer:
+                return json.loads(answer.readline())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -299,7 +308,13 @@ def serve(address: str) -> dict[str, Any]:
                 if data and not message.endswith(b"\n"):
                     continue
                 del waiting[source]
-                pid = _fork(message) if data else None
+                request = json.loads(message) if data else {}
+                if "forked for" in request:
+                    found = [
+                        pid for pid, one in running.items() if _peer(one) == request["forked for"]
+                    ]
+                    source.sendall(json.dumps(found).encode() + b"\n")
+                pid = _fork() if "module" in request else None
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
                     for end in (listener, source, *running.values(), *waiting, events):
@@ -309,7 +324,7 @@ def serve(address: str) -> dict[str, Any]:
                     for number, file in enumerate(files):
                         os.dup2(file, number)
                         os.close(file)
-                    return json.loads(message)
+                    return request
                 for file in files:
                     os.close(file)
                 if pid:
@@ -327,7 +342,13 @@ def serve(address: str) -> dict[str, Any]:
                         os.killpg(pid, signal.SIGKILL)
 
 
-def _fork(message: bytes) -> int | None:
+def _peer(connection: socket.socket) -> int:
+    """Return the process at the other end."""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", told)[0]
+
+
+def _fork() -> int | None:
     """Fork, and in the child leave the nest's session; None if the system can't."""
     nest = os.getpid()
     try:
@@ -379,6 +400,9 @@ def _become(request: dict[str, Any]) -> None:
             inline = "module://matplotlib_inline.backend_inline"
             backend = os.environ.setdefault("MPLBACKEND", inline)
             sys.modules["matplotlib"].rcParams["backend"] = backend
+    else:
+        # tqdm takes a process that has loaded this for a kernel, and shows no bar on a terminal
+        sys.modules.pop("ipykernel.zmqshell", None)
     sys.argv = [request["module"], *request["arguments"]]
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 

@@ -21,7 +21,7 @@ from autograder.bank import assemble, bank_folder, read_bank, read_outcomes, sub
 from autograder.exercises import read_tasks, released_notebooks
 from autograder.nbgrader_course import Course, find_course, read_notebooks
 from course.files import write_atomically
-from course.runs import kill_tree
+from course.processes import kill_tree
 
 LIMIT = 3600  # seconds that a test waits for an assignment
 

@@ -26,6 +26,8 @@ def library(tmp_path_factory):
         "fails": "import sys\nsys.exit(7)",
         "raises": "raise ValueError('no')",
         "sleeps": "import time\nprint('asleep', flush=True)\ntime.sleep(600)",
+        "bar": "import sys\nfrom tqdm.auto import tqdm\n"
+        "list(tqdm([1], file=sys.stdout, ascii=True))",
         "at_end": "import atexit\natexit.register(print, 'goodbye')",
         "threads": "import threading, time\n"
         "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
@@ -73,12 +75,16 @@ def test_exit_codes_and_exceptions(nest, capfd):
     assert run(nest, "at_end") == (0, "goodbye\n")
 
 
+def test_a_process_that_is_no_kernel_does_not_look_like_one(nest):
+    assert "100%|##########| 1/1" in run(nest, "bar")[1]
+
+
 def test_it_can_be_waited_for_and_ended(nest):
     reads, writes = os.pipe()
     process = warm.Process(nest.address, "sleeps", [], stdout=writes)
     os.close(writes)
     with os.fdopen(reads) as stream:
-        assert stream.readline() == "asleep\n"
+        assert stream.readline().strip() == "asleep"
     assert process.poll() is None
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.1)
@@ -86,6 +92,16 @@ def test_it_can_be_waited_for_and_ended(nest):
     assert process.wait(10) == -signal.SIGTERM
     assert process.poll() == -signal.SIGTERM
     process.kill()  # does nothing
+
+
+def test_a_nest_knows_whom_it_forked_for(nest):
+    processes = [warm.Process(nest.address, "sleeps", []) for _ in range(2)]
+    assert nest.forked_for(os.getpid()) == [process.pid for process in processes]
+    assert nest.forked_for(1) == []
+    for process in processes:
+        process.kill()
+        process.wait(10)
+    assert nest.forked_for(os.getpid()) == []
 
 
 def test_many_at_once(nest):

@@ -45,7 +45,9 @@ def test_the_value_of_a_cell_is_compared_without_running_the_cell(project, left,
     for text, path in ((left, project.root / "executed.ipynb"), ("4", chapter)):
         cell.outputs = [new_output("execute_result", {"text/plain": text}, execution_count=1)]
         nbformat.write(book, path)
-    assert pins.compare({chapter: project.root / "executed.ipynb"}, project.root / "pins") == code
+    runs = {chapter: project.root / "executed.ipynb"}
+    assert pins.compare(runs, project.root / "pins") == code
+    assert pins.changed(runs, project.root / "pins") == ({chapter: ["code-0"]} if code else {})
     assert not list(project.root.rglob("ran"))
 
 
