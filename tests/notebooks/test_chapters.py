@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from projects import ROOT
 
-from course import ledger, notebooks
+from course import checks, ledger, notebooks
 from course.profiles import PROFILES
 
 CHAPTERS = notebooks.find_chapters(ROOT / "notebooks")
@@ -81,6 +81,14 @@ def test_it_runs_on_stand_in_data_and_says_so(chapter, smoke, executed):
     assert record.metrics
     if record.data:
         assert "**This is not" in nbformat.writes(executed)
+
+
+@pytest.mark.slow
+@chapters
+def test_its_run_is_what_is_expected_of_it(chapter, smoke):
+    record, _ = smoke[chapter.stem]
+    assert chapter.with_suffix(".checks.yml").exists()
+    assert checks.faults(chapter, record) == []
 
 
 @pytest.mark.slow
