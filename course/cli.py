@@ -25,6 +25,7 @@ from course.ledger import LedgerError, judge_all, load_all
 from course.machine import sees_gpu
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
+from course.race import race
 from course.runs import (
     Paths,
     Record,
@@ -479,6 +480,34 @@ def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
     write_atomically(path, text)
     say(f"wrote {path}")
     return True
+
+
+@app.command(name="race")
+def run_race(
+    chosen: Chosen = None,
+    profile: Profile = "smoke",
+    repeats: Annotated[int, typer.Option(min=1, help="How many pairs of runs.")] = 3,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """Measure how long the chapters take as we run them, against plain papermill.
+
+    Plain papermill runs one after the other; ours side by side, with warm kernels. Both run in
+    pairs. Ends with 1 if the median ratio is above 0.45 in smoke or 0.8 in quick.
+
+    Examples:
+
+        course race
+
+        course race --profile quick --json
+    """
+    check_profile(profile)
+    with _alone(root):
+        found = race(_chapters(chosen, root), profile, Paths(root, "work/race"), repeats, say)
+    say(str(found))
+    if as_json:
+        print(json.dumps(asdict(found) | {"ratios": found.ratios, "reached": found.reached}))
+    raise typer.Exit(not found.reached)
 
 
 @app.command()
