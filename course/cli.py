@@ -63,6 +63,12 @@ Jobs = Annotated[
         help="Notebooks that run at a time. Default: one per core in smoke without a GPU, else 1.",
     ),
 ]
+RequireGpu = Annotated[
+    bool, typer.Option("--require-gpu", help="Fail at once where TensorFlow sees no GPU.")
+]
+Publish = Annotated[
+    bool, typer.Option("--publish", help="Keep the records in book/results, for the results page.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Chosen = Annotated[
     list[Path] | None,
@@ -188,9 +194,7 @@ def _run(
 def run(
     chosen: Chosen = None,
     profile: Profile = "quick",
-    require_gpu: Annotated[
-        bool, typer.Option("--require-gpu", help="Fail at once where TensorFlow sees no GPU.")
-    ] = False,
+    require_gpu: RequireGpu = False,
     force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
     time_limit: Annotated[
         float | None,
@@ -199,10 +203,7 @@ def run(
         ),
     ] = None,
     jobs: Jobs = None,
-    publish: Annotated[
-        bool,
-        typer.Option("--publish", help="Keep the records in book/results, for the results page."),
-    ] = False,
+    publish: Publish = False,
     as_json: AsJson = False,
     root: Root = Path(),
 ) -> None:
@@ -222,19 +223,12 @@ def run(
         course run --profile full --require-gpu --publish
     """
     check_profile(profile)
-    if require_gpu and not sees_gpu():
-        say("course: --require-gpu: TensorFlow sees no GPU here")
-        raise typer.Exit(1)
+    _demand_gpu(require_gpu)
     paths = Paths(root)
     with _alone(root):
         records = _run(_chapters(chosen, root), profile, paths, time_limit, force, jobs)
     if publish:
-        for record in records:
-            if record.status == "passed":
-                when = record.started[:16].replace(":", "")
-                name = f"{when}_{record.notebook}_{record.profile}.json"
-                record.save(root / "book/results" / name)
-                say(f"kept book/results/{name}")
+        _publish(records, root)
     if as_json:
         print(json.dumps([asdict(record) for record in records], indent=1))
     raise typer.Exit(any(record.status != "passed" for record in records))
@@ -264,6 +258,15 @@ def check(
             "--jobs", "-j", min=1, help="Notebooks at a time. Default: one per core, 1 with a GPU."
         ),
     ] = None,
+    require_gpu: RequireGpu = False,
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="Only a part of the notebooks, such as 2/3: the second of three.",
+            show_default="all",
+        ),
+    ] = "1/1",
+    publish: Publish = False,
     as_json: AsJson = False,
     root: Root = Path(),
 ) -> None:
@@ -282,10 +285,13 @@ def check(
 
         course check --seeds 5 --keep --profile quick notebooks/3_cnn_with_gradient_tape.ipynb
 
+        course check --profile full --require-gpu --shard 1/3 --publish notebooks/*.ipynb
+
         course check --json > checks.json
     """
     check_profile(profile)
-    paths, chosen = Paths(root), catalogue.choose(chosen, root)
+    _demand_gpu(require_gpu)
+    paths, chosen = Paths(root), _part(catalogue.choose(chosen, root), shard)
     for notebook in chosen:  # a file that can't be used is found before the first run
         checks.load(notebook)
         checks.load_spreads(notebook)
@@ -317,6 +323,8 @@ def check(
     for notebook, faults in found.items():
         for fault in faults:
             say(f"FAILED {notebook} ({profile}), {fault}")
+    if publish:
+        _publish([r for n, r in zip(good, records, strict=True) if not found[n]], root)
     bad = sum(map(bool, found.values()))
     say(f"{len(found) - bad} of {len(found)} notebooks pass their checks in {profile}")
     if as_json:
@@ -325,6 +333,31 @@ def check(
             told.setdefault(catalogue.name(notebook), {})["faults"] = faults
         print(json.dumps(told, indent=1))
     raise typer.Exit(bool(bad))
+
+
+def _part(notebooks: list[Path], shard: str) -> list[Path]:
+    """Return the part of the notebooks that `2/3` means: every third, from the second on."""
+    number, _, count = shard.partition("/")
+    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise typer.BadParameter(f"{shard!r} is no part such as 2/3", param_hint="--shard")
+    return notebooks[int(number) - 1 :: int(count)]
+
+
+def _demand_gpu(demanded: bool) -> None:
+    """End the command if a GPU is demanded and TensorFlow sees none."""
+    if demanded and not sees_gpu():
+        say("course: --require-gpu: TensorFlow sees no GPU here")
+        raise typer.Exit(1)
+
+
+def _publish(records: list[Record], root: Path) -> None:
+    """Keep the records of runs that passed in book/results."""
+    for record in records:
+        if record.status == "passed":
+            when = record.started[:16].replace(":", "")
+            name = f"{when}_{record.notebook.replace('/', '_')}_{record.profile}.json"
+            record.save(root / "book/results" / name)
+            say(f"kept book/results/{name}")
 
 
 def _measure_spreads(
