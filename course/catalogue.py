@@ -16,10 +16,13 @@ Kind = Literal["chapter", "exercise", "solution"]
 
 def kind(notebook: Path) -> Kind:
     """Return what a notebook of the course is, by its place."""
-    folder = notebook.absolute().parent.parent
-    if folder.name == "solutions":
+    notebook = notebook.resolve()
+    folder = notebook.parent.parent.name
+    if notebook.stem != notebook.parent.name:
+        return "chapter"
+    if folder == "solutions":
         return "solution"
-    return "exercise" if folder.name == "exercises" else "chapter"
+    return "exercise" if folder == "exercises" else "chapter"
 
 
 def name(notebook: Path) -> str:

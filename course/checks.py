@@ -28,7 +28,7 @@ from course.files import write_atomically
 from course.profiles import PROFILES
 
 CONFIDENCE = 0.999  # of a band: one healthy run in a thousand lies outside
-FEWEST = 3  # seeds that make a band
+FEWEST = 5  # seeds that make a band
 
 
 class CheckError(Exception):
@@ -41,7 +41,8 @@ class Limits:
 
     Attributes:
         seconds: of wall time.
-        memory_mib: of the kernel with all that it started.
+        memory_mib: of papermill and the kernel with all that it started, or of the kernel alone as
+            it says itself, whichever is more.
     """
 
     seconds: float
@@ -110,14 +111,20 @@ def load(notebook: Path) -> Expectations:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise CheckError(f"{path}, line {line}: not YAML, {error.problem}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckError(f"{path}: not YAML in UTF-8 ({error})") from None
     if not isinstance(content, dict) or (unknown := sorted(content.keys() - {"limits", "expect"})):
         what = f"{unknown[0]!r} is neither" if isinstance(content, dict) else "give"
         raise CheckError(f"{path}: {what} `limits` or `expect`")
+    rows = content.get("expect") or []
+    given = content.get("limits") or {}
+    if not isinstance(rows, list) or not isinstance(given, dict):
+        raise CheckError(f"{path}: `limits` is a mapping of profiles, `expect` a list")
     limits = dict(DEFAULT)
-    for profile, given in (content.get("limits") or {}).items():
+    for profile, numbers in given.items():
         name = _profile(path, profile)
-        limits[name] = _limits(path, name, given)
-    return Expectations(limits, tuple(_expectation(path, row) for row in content.get("expect", [])))
+        limits[name] = _limits(path, name, numbers)
+    return Expectations(limits, tuple(_expectation(path, row) for row in rows))
 
 
 def _profile(path: Path, name: Any) -> str:
@@ -135,11 +142,14 @@ def _limits(path: Path, profile: str, given: Any) -> Limits:
 
 
 def _expectation(path: Path, row: Any) -> Expectation:
-    if not isinstance(row, dict) or "metric" not in row:
+    if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
         raise CheckError(f"{path}: {row!r} is no expectation; begin with metric: NAME")
     rest = dict(row)
     metric = rest.pop("metric")
-    profiles = tuple(_profile(path, name) for name in rest.pop("profiles", PROFILES))
+    named = rest.pop("profiles", PROFILES)
+    if not isinstance(named, list | tuple) or not named:
+        raise CheckError(f"{path}: {metric}: profiles is a list, such as [quick, full]")
+    profiles = tuple(_profile(path, name) for name in named)
     real = rest.pop("real_data", False)
     if rest != {"band": "seeds"} and not is_check(rest):
         raise CheckError(
@@ -280,9 +290,18 @@ def faults(notebook: Path, record: Any) -> list[str]:
     """
     if record.status != "passed":
         cell, _, error = (record.failure or "no reason is known").partition(":\n")
-        return [f"{cell}: {error.strip().splitlines()[-1]}" if error else cell]
+        told = [line for line in error.splitlines() if not line.startswith("    ")]
+        return [f"{cell}: {told[0]}" if told else cell]
+    expectations, found = load(notebook), []
+    limits = expectations.limits[record.profile]
+    if (record.peak_memory_mib or 0) > limits.memory_mib:
+        found.append(f"memory = {record.peak_memory_mib} MiB, limit {limits.memory_mib:g} MiB")
+    if record.seconds > limits.seconds:
+        found.append(f"time = {record.seconds:.0f} s, limit {limits.seconds:g} s")
     spreads = load_spreads(notebook)
-    return violations(load(notebook), spreads, record.profile, record.real_data, record.metrics)
+    return found + violations(
+        expectations, spreads, record.profile, record.real_data, record.metrics
+    )
 
 
 def violations(
@@ -317,12 +336,20 @@ def violations(
                 [(what, wanted)] = one.check.items()
                 found.append(f"{one.metric} = {value}, expected {_told(what, wanted)}")
             continue
-        values = spreads.get(kind(profile, real_data), Spread("", (), {})).metrics.get(one.metric)
-        if values and len(values) >= FEWEST:
-            low, high = band(values)
-            if not is_number(value) or not low <= value <= high:
-                seeds = f"of {len(values)} seeds"
-                found.append(f"{one.metric} = {value}, band {seeds} {low:.4g} to {high:.4g}")
+        spread = spreads.get(kind(profile, real_data))
+        if spread is None:
+            continue
+        values = spread.metrics.get(one.metric, ())
+        if len(values) < FEWEST:
+            found.append(
+                f"{one.metric} has no band: it was no number or the same in all "
+                f"{len(spread.seeds)} seeds, or these are too few; give exact: or within:"
+            )
+            continue
+        low, high = band(values)
+        if not is_number(value) or not low <= value <= high:
+            seeds = f"of {len(values)} seeds"
+            found.append(f"{one.metric} = {value}, band {seeds} {low:.4g} to {high:.4g}")
     return found
 
 

@@ -198,9 +198,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
     time_limit: Annotated[
         float | None,
-        typer.Option(
-            min=1, help="Seconds for one notebook. Default: 600, 900 or 14,400 by profile."
-        ),
+        typer.Option(min=1, help="Seconds for one notebook. Default: what its .checks.yml says."),
     ] = None,
     jobs: Jobs = None,
     publish: Publish = False,
@@ -291,14 +289,22 @@ def check(
     """
     check_profile(profile)
     _demand_gpu(require_gpu)
-    paths, chosen = Paths(root), _part(catalogue.choose(chosen, root), shard)
+    # The times of runs side by side are not for the pages of the book
+    paths = Paths(root, "work/runs" if profile == "smoke" else "work/checks")
+    chosen = _part(catalogue.choose(chosen, root), shard)
     for notebook in chosen:  # a file that can't be used is found before the first run
         checks.load(notebook)
         checks.load_spreads(notebook)
+    if keep and seeds < checks.FEWEST:
+        raise CheckError(
+            f"a band needs --seeds {checks.FEWEST} or more, so there is none to --keep"
+        )
     if seeds:
         with _alone(root):
             raise typer.Exit(
-                _measure_spreads(chosen, profile, root, seeds, keep, time_limit, jobs, as_json)
+                _measure_spreads(
+                    chosen, profile, root, seeds, keep, force, time_limit, jobs, as_json
+                )
             )
     found: dict[Path, list[str]] = {notebook: [] for notebook in chosen}
     good = []
@@ -366,6 +372,7 @@ def _measure_spreads(
     root: Path,
     seeds: int,
     keep: bool,
+    force: bool,
     time_limit: float | None,
     jobs: int | None,
     as_json: bool,
@@ -375,17 +382,20 @@ def _measure_spreads(
     runs: dict[Path, list[Record]] = {chapter: [] for chapter in chapters}
     for seed in range(seeds):
         say(f"seeds shifted by {seed}:")
-        paths = Paths(root, f"work/seeds/{seed}" if seed else "work/runs")
+        paths = Paths(root, f"work/seeds/{seed}")
         with shifted(seed):
             records = _run(
-                chapters, profile, paths, time_limit, False, jobs or checking_jobs(), True
+                chapters, profile, paths, time_limit, force, jobs or checking_jobs(), True
             )
         for chapter, record in zip(chapters, records, strict=True):
             runs[chapter].append(record)
     told: dict[str, Any] = {}
     failed = False
     for chapter, records in runs.items():
-        if any(record.status != "passed" for record in records):
+        bad = [record for record in records if record.status != "passed"]
+        for fault in [fault for record in bad for fault in checks.faults(chapter, record)]:
+            say(f"FAILED {chapter} ({profile}), {fault}")
+        if bad:
             failed = True
             continue
         made = records[-1].started[:10]

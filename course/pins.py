@@ -105,8 +105,10 @@ def changed(runs: dict[Path, Path], folder: Path) -> dict[Path, list[str]]:
     by_name = {chapter.name: chapter for chapter in runs}
     for case in ET.parse(report).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
-            where = f"{case.get('classname', '')} {case.get('name', '')}"
-            chapter = next(path for name, path in by_name.items() if Path(name).stem in where)
+            where = f"/{case.get('classname', '').replace('.', '/')}"
+            chapter = next(
+                path for name, path in by_name.items() if where.endswith(f"/{name[:-6]}/ipynb")
+            )
             # "Cell 3" is the fourth code cell of the copy, whose first is ours
             number = int(case.get("name", "").split()[-1]) - 1
             cell = notebooks.code_cells(notebooks.read(chapter))[number]

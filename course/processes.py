@@ -40,11 +40,13 @@ class Ended:
         code: its exit code; None if a limit ended it.
         peak_memory_mib: the most that it was seen to use.
         limit: the limit that ended it, in words.
+        warm: whether it got a kernel from the nest.
     """
 
     code: int | None
     peak_memory_mib: float
     limit: str | None = None
+    warm: bool = False
 
 
 class Stopped(Exception):
@@ -90,27 +92,38 @@ def run(
     reader = threading.Thread(target=_show_progress, args=(output, log, show), daemon=True)
     reader.start()
     begun = looked = time.monotonic()
-    peak = 0.0
+    peak, warm = 0.0, False
     try:
         while not stop.is_set():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 left = begun + limits.seconds - time.monotonic()
-                return Ended(process.wait(timeout=max(0, min(0.2, left))), peak)
+                code = process.wait(timeout=max(0, min(0.2, left)))
+                return Ended(code, peak, None, warm)
+            warm = warm or bool(_kernels(process.pid, nest))
             now = time.monotonic()
             if now - begun >= limits.seconds:
-                return Ended(None, peak, f"time limit of {limits.seconds:g} s")
+                return Ended(None, peak, f"time limit of {limits.seconds:g} s", warm)
             if now - looked >= SAMPLING:
                 looked, used = now, memory(process.pid, nest)
                 peak = max(peak, used)
                 if used > limits.memory_mib:
                     told = f"memory limit of {limits.memory_mib:g} MiB, at {used:.0f} MiB"
-                    return Ended(None, peak, told)
+                    return Ended(None, peak, told, warm)
         raise Stopped
     finally:
         if process.poll() is None:
-            kill_tree(process.pid)
+            for pid in (*_kernels(process.pid, nest), process.pid):
+                kill_tree(pid)
             process.wait()
         reader.join(timeout=5)  # a process that a cell left behind may hold the pipe open
+
+
+def _kernels(pid: int, nest: Nest | None) -> list[int]:
+    """Return the warm kernels of a process; none if the nest is gone."""
+    if nest:
+        with contextlib.suppress(WarmError):
+            return nest.forked_for(pid)
+    return []
 
 
 def memory(pid: int, nest: Nest | None = None) -> float:
@@ -118,7 +131,7 @@ def memory(pid: int, nest: Nest | None = None) -> float:
 
     Memory that several share, such as the packages of forked kernels, counts for each of them.
     """
-    waiting = [pid, *(nest.forked_for(pid) if nest else [])]
+    waiting = [pid, *_kernels(pid, nest)]
     used = 0
     for root in waiting:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -139,21 +152,22 @@ def _start(
     reads, writes = os.pipe()
     try:
         if nest:
-            process = Process(
-                *(nest.address, command[0], command[1:]),
-                stdout=writes,
-                stderr=writes,
-                env=environment | nest.environment,
-            )
-        else:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=writes,
-                stderr=writes,
-                env=environment,
-                start_new_session=True,
-            )
+            with contextlib.suppress(WarmError):  # it is gone: go on cold
+                warm = Process(
+                    *(nest.address, command[0], command[1:]),
+                    stdout=writes,
+                    stderr=writes,
+                    env=environment | nest.environment,
+                )
+                return warm, os.fdopen(reads, "rb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=writes,
+            stderr=writes,
+            env=environment,
+            start_new_session=True,
+        )
     except BaseException:
         os.close(reads)
         raise

@@ -318,7 +318,8 @@ def run_chapter(
         chapter: the notebook.
         profile: one of `course.profiles.PROFILES`.
         paths: where the results go.
-        time_limit: seconds after which the run is stopped; by default that of the profile.
+        time_limit: seconds after which the run is stopped; by default that which is expected of
+            the notebook.
         say: is given the papermill command before it runs.
         display: shows how far the run has come.
         stop: ends the run when it is set.
@@ -373,7 +374,7 @@ def run_chapter(
             seconds=round(time.monotonic() - clock, 1),
             peak_memory_mib=ended.peak_memory_mib,
             inputs=facts,
-            kernel="warm" if nest else "cold",
+            kernel="warm" if ended.warm else "cold",
         )
         if record.status == "failed":
             failure = _explain(source, executed, ended, log)

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-VARIABLE = "COURSE_SEED"  # what is added to every seed that a notebook sets
+VARIABLE = "COURSE_SEED"  # which of several runs this is; 0 is the notebook as it stands
+APART = 10_007
 
 
 def current() -> int:
-    """Return what is added to the seeds of this process: 0, or what the variable says."""
+    """Return by how much the seeds of this process are shifted: 0, or what the variable says."""
     return int(os.environ.get(VARIABLE) or 0)
 
 
@@ -32,14 +33,15 @@ def shifted(by: int) -> Iterator[None]:
 
 
 def shift_in_notebooks(by: int) -> None:
-    """Add a number to every seed that the code of a notebook sets from now on.
+    """Shift the seeds that the code of a notebook sets from now on.
 
     `keras.utils.set_random_seed` and `numpy.random.default_rng` are replaced by functions that do
-    so when a cell calls them; calls from modules, such as the recipe of the stand-in data, stay
-    as they are.
+    so when a cell calls them. Calls from modules, such as the recipe of the stand-in data, stay
+    as they are, and so do other generators, such as `tf.random.set_seed`.
 
     Args:
-        by: what is added; 0 changes nothing.
+        by: 0 changes nothing; any other number gives seeds that no other number gives, as long
+            as the notebook's own are below `APART`.
     """
     if not by:
         return
@@ -55,7 +57,7 @@ def _shifted(function: Callable[..., Any], by: int) -> Callable[..., Any]:
     def call(seed: Any = None, *rest: Any, **options: Any) -> Any:
         caller = sys._getframe(1).f_globals.get("__name__")
         if isinstance(seed, int) and caller == "__main__":
-            seed += by
+            seed += by * APART  # a notebook may use 1, 2 and 3: no run shares one with another
         return function(seed, *rest, **options)
 
     return call

@@ -30,7 +30,9 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,6 +44,7 @@ ADDRESS = "WARM_NEST"  # the environment variable with the address of a nest
 SETTINGS = {"JUPYTER_DEFAULT_PROVISIONER_NAME": "warm"}
 # Libraries that would start threads when they are imported
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+PATIENCE = 60  # seconds that a nest may take to answer
 LONGEST_REQUEST = 1 << 20  # bytes; an environment is a few thousand
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 KERNEL = "ipykernel_launcher"
@@ -91,21 +94,35 @@ class Nest:
 
     def _wait(self, patience: float) -> None:
         assert self._process.stdout
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._process.stdout, selectors.EVENT_READ)
-            told = self._process.stdout.readline() if ready.select(patience) else b""
-        if told.strip() != b"ready":
-            lines = self._log.read_text(errors="replace").strip().splitlines()
-            reason = lines[-1] if lines else f"no answer in {patience:g} s"
-            raise WarmError(f"the warm process did not get ready: {reason}")
+        end, told = time.monotonic() + patience, b""
+        with selectors.DefaultSelector() as output:
+            output.register(self._process.stdout, selectors.EVENT_READ)
+            while b"ready" not in told.split(b"\n"):  # imports may print something before it
+                if not output.select(max(0, end - time.monotonic())):
+                    raise WarmError(f"the warm process was not ready after {patience:g} s")
+                chunk = os.read(self._process.stdout.fileno(), 65536)
+                if not chunk:
+                    lines = self._log.read_text(errors="replace").strip().splitlines()
+                    code = self._process.wait()
+                    reason = lines[-1] if lines else f"exit code {code}"
+                    raise WarmError(f"the warm process did not get ready: {reason}")
+                told += chunk
 
     def forked_for(self, pid: int) -> list[int]:
-        """Return the processes that another process has asked for and that still run."""
+        """Return the processes that another process has asked for and that still run.
+
+        Raises:
+            WarmError: the nest does not answer.
+        """
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self.address)
-            connection.sendall(json.dumps({"forked for": pid}).encode() + b"\n")
-            with connection.makefile("rb") as answer:
-                return json.loads(answer.readline())
+            connection.settimeout(PATIENCE)
+            try:
+                connection.connect(self.address)
+                connection.sendall(json.dumps({"forked for": pid}).encode() + b"\n")
+                with connection.makefile("rb") as answer:
+                    return json.loads(answer.readline())
+            except (OSError, ValueError) as error:
+                raise WarmError(f"no warm process answers at {self.address}: {error}") from None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -180,6 +197,8 @@ class Process:
             "environment": dict(os.environ if env is None else env),
         }
         self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(PATIENCE)
+        told = b""
         try:
             self._socket.connect(address)
             with open(os.devnull, "r+b") as nothing:
@@ -189,10 +208,13 @@ class Process:
                 socket.send_fds(self._socket, [message[:1]], files)
                 self._socket.sendall(message[1:])
                 self._answers = self._socket.makefile("rb")
-                self.pid = int(self._answers.readline())
+                told = self._answers.readline()
+                self.pid = int(told)
         except (OSError, ValueError) as error:
             self._socket.close()
-            raise WarmError(f"no warm process answers at {address}: {error}") from None
+            reason = told.decode().strip() or error
+            raise WarmError(f"no warm process answers at {address}: {reason}") from None
+        self._socket.settimeout(None)
 
     def poll(self) -> int | None:
         """Return its exit code, or None while it runs; minus the signal that ended it."""
@@ -214,7 +236,11 @@ class Process:
                 answered.register(self._socket, selectors.EVENT_READ)
                 if not answered.select(timeout):
                     raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            line = self._answers.readline()
+            # After the code the nest closes the connection, so that what was read with the pid is
+            # found here too
+            line = b""
+            with contextlib.suppress(ConnectionError):
+                line = self._answers.readline()
             self.returncode = int(line) if line else -signal.SIGKILL  # the nest is gone
             self._answers.close()
             self._socket.close()
@@ -269,93 +295,158 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"it has {threads} threads after its imports, so that forking is not safe")
     gc.collect()
     gc.freeze()  # what is there now stays in memory that all share
-    request = serve(address)
-    _become(request)
-
-
-def serve(address: str) -> dict[str, Any]:
-    """Fork a process for each request; return the request, in the forked process only."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
-    listener.listen(128)
-    woken, wakes = os.pipe()
-    os.set_blocking(woken, False)
-    os.set_blocking(wakes, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the pipe tells of it
-    signal.set_wakeup_fd(wakes)
-    events = selectors.DefaultSelector()
-    for watched in (listener, woken, 0):
-        events.register(watched, selectors.EVENT_READ)
-    waiting: dict[socket.socket, tuple[bytes, list[int]]] = {}  # requests that have begun
-    running: dict[int, socket.socket] = {}
+    server = _Server(address)
     print("ready", flush=True)
-    while True:
-        for key, _ in events.select():
-            source = key.fileobj
-            if source == 0:
-                sys.exit()  # our parent has ended; the children end with us
-            elif source is listener:
-                client, _ = listener.accept()
-                waiting[client] = b"", []
-                events.register(client, selectors.EVENT_READ)
-            elif source == woken:
-                os.read(woken, 4096)
-                _report_ended(running, events)
-            elif source in waiting:
-                data, files, _, _ = socket.recv_fds(source, LONGEST_REQUEST, 3)
-                waiting[source] = waiting[source][0] + data, waiting[source][1] + files
-                message, files = waiting[source]
-                if data and not message.endswith(b"\n"):
-                    continue
-                del waiting[source]
-                request = json.loads(message) if data else {}
-                if "forked for" in request:
-                    found = [
-                        pid for pid, one in running.items() if _peer(one) == request["forked for"]
-                    ]
-                    source.sendall(json.dumps(found).encode() + b"\n")
-                pid = _fork() if "module" in request else None
-                if pid == 0:
-                    signal.set_wakeup_fd(-1)
-                    for end in (listener, source, *running.values(), *waiting, events):
-                        end.close()
-                    for end in (woken, wakes):
-                        os.close(end)
-                    for number, file in enumerate(files):
-                        os.dup2(file, number)
-                        os.close(file)
-                    return request
-                for file in files:
-                    os.close(file)
-                if pid:
-                    running[pid] = source
-                    source.sendall(b"%d\n" % pid)
-                else:
-                    events.unregister(source)
-                    source.close()
-            elif not source.recv(1):  # who asked for this process has ended
-                events.unregister(source)
-                source.close()
-                for pid in [pid for pid, client in running.items() if client is source]:
-                    del running[pid]
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(pid, signal.SIGKILL)
+    _become(server.serve())
 
 
-def _peer(connection: socket.socket) -> int:
+@dataclass
+class _Client:
+    """Someone at the other end of a connection."""
+
+    connection: socket.socket
+    message: bytes = b""
+    files: list[int] = field(default_factory=list)
+    pid: int | None = None  # of the process that was forked for it and still runs
+
+
+class _Server:
+    """Forks a process for each request, and tells who asked how it ended."""
+
+    def __init__(self, address: str):
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(address)
+        self._listener.listen(128)
+        self._woken, self._wakes = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wakes, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the pipe tells of it
+        signal.set_wakeup_fd(self._wakes)
+        self._clients: list[_Client] = []
+        self._events = selectors.DefaultSelector()
+        for watched in (self._listener, self._woken, sys.stdin.fileno()):
+            self._events.register(watched, selectors.EVENT_READ)
+
+    def serve(self) -> dict[str, Any]:
+        """Serve until our parent ends; return a request, in the forked process only."""
+        while True:
+            for key, _ in self._events.select():
+                if key.fileobj == sys.stdin.fileno():
+                    sys.exit()  # our parent has ended; the children end with us
+                elif key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj == self._woken:
+                    os.read(self._woken, 4096)
+                    self._report_ended()
+                elif key.data in self._clients:  # and not left within this batch of events
+                    request = self._hear(key.data)
+                    if request:
+                        return request
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        client = _Client(connection)
+        self._clients.append(client)
+        self._events.register(connection, selectors.EVENT_READ, client)
+
+    def _hear(self, client: _Client) -> dict[str, Any] | None:
+        """Take what a client sends; return its request, in the forked process only."""
+        try:
+            data, files, _, _ = socket.recv_fds(client.connection, LONGEST_REQUEST, 3)
+        except OSError:
+            data, files = b"", []
+        client.message += data
+        client.files += files
+        if not data:
+            self._leave(client)
+        elif client.pid is None and client.message.endswith(b"\n"):
+            return self._answer(client)
+        return None
+
+    def _answer(self, client: _Client) -> dict[str, Any] | None:
+        try:
+            request = json.loads(client.message)
+        except ValueError:
+            request = {}
+        if "module" in request:
+            try:
+                pid = _fork()
+            except OSError as error:
+                self._tell(client, f"can't fork: {error.strerror}")
+                self._leave(client)
+                return None
+            if pid == 0:
+                self._let_go(client)
+                return request
+            client.pid = pid
+            self._tell(client, str(pid))
+            while client.files:
+                os.close(client.files.pop())
+        else:
+            asked = request.get("forked for")
+            found = [one.pid for one in self._clients if one.pid and _peer(one) == asked]
+            self._tell(client, json.dumps(found))
+            self._leave(client)
+        return None
+
+    @staticmethod
+    def _tell(client: _Client, line: str) -> None:
+        with contextlib.suppress(OSError):  # it has ended; the next event says so
+            client.connection.sendall(line.encode() + b"\n")
+
+    def _leave(self, client: _Client) -> None:
+        """Forget a client, and end what was forked for it."""
+        self._clients.remove(client)
+        self._events.unregister(client.connection)
+        client.connection.close()
+        for file in client.files:
+            os.close(file)
+        if client.pid:
+            # Its group, or itself alone if it has not made one yet
+            for end in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError):
+                    end(client.pid, signal.SIGKILL)
+
+    def _report_ended(self) -> None:
+        """Tell who asked for a process that has ended its exit code."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for client in [one for one in self._clients if one.pid == pid]:
+                client.pid = None
+                self._tell(client, str(os.waitstatus_to_exitcode(status)))
+                self._leave(client)
+
+    def _let_go(self, client: _Client) -> None:
+        """In a forked process: close all that is the server's, and take the client's files."""
+        signal.set_wakeup_fd(-1)
+        self._events.close()
+        self._listener.close()
+        for file in (self._woken, self._wakes):
+            os.close(file)
+        for number, file in enumerate(client.files):
+            os.dup2(file, number)
+        for one in self._clients:
+            one.connection.close()
+            for file in one.files:
+                os.close(file)
+
+
+def _peer(client: _Client) -> int:
     """Return the process at the other end."""
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    size = struct.calcsize("3i")
+    told = client.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     return struct.unpack("3i", told)[0]
 
 
-def _fork() -> int | None:
-    """Fork, and in the child leave the nest's session; None if the system can't."""
+def _fork() -> int:
+    """Fork, and in the child leave the session of the nest."""
     nest = os.getpid()
-    try:
-        pid = os.fork()
-    except OSError as error:
-        print(f"can't fork: {error}", file=sys.stderr)
-        return None
+    pid = os.fork()
     if pid == 0:
         os.setsid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -364,25 +455,12 @@ def _fork() -> int | None:
     return pid
 
 
-def _report_ended(running: dict[int, socket.socket], events: selectors.BaseSelector) -> None:
-    """Tell who asked for a process that has ended its exit code."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        client = running.pop(pid, None)
-        if client:
-            events.unregister(client)
-            with contextlib.suppress(OSError):
-                client.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-            client.close()
-
-
 def _become(request: dict[str, Any]) -> None:
-    """Run what was asked for, as `python -m` would, in a process that was just forked."""
+    """Run what was asked for in a process that was just forked, nearly as `python -m` would.
+
+    What Python and packages have read from the environment before, such as PYTHONPATH, is as in
+    the nest; so is the number of threads of NumPy's products, which is 1.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
@@ -403,6 +481,7 @@ def _become(request: dict[str, Any]) -> None:
     else:
         # tqdm takes a process that has loaded this for a kernel, and shows no bar on a terminal
         sys.modules.pop("ipykernel.zmqshell", None)
+    sys.path[0] = request["folder"]
     sys.argv = [request["module"], *request["arguments"]]
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 

@@ -25,6 +25,11 @@ def test_chapters_exercises_and_solutions_are_found(three):
     ]
 
 
+def test_the_name_of_the_checkout_does_not_matter(tmp_path):
+    for name in ("exercises", "solutions"):
+        assert catalogue.kind(tmp_path / name / "notebooks/1_a.ipynb") == "chapter"
+
+
 def test_some_can_be_chosen(three):
     paths = [three / "solutions/1_a/1_a.ipynb", three / "notebooks/../notebooks/1_a.ipynb"]
     names = [catalogue.name(path) for path in catalogue.choose([*paths, paths[0]], three)]

@@ -36,6 +36,10 @@ def test_limits_that_are_given_replace_the_others_one_by_one(notebook):
         ("limits: {quick: {seconds: 0}}", "limits of quick are"),
         ("limits: {quick: 5}", "limits of quick are"),
         ("expect: [{exact: 1}]", "begin with metric"),
+        ("expect: [{metric: [a], exact: 1}]", "begin with metric"),
+        ("expect: 3", "`expect` a list"),
+        ("limits: [1]", "`limits` is a mapping"),
+        ("expect: [{metric: a, exact: 1, profiles: []}]", "profiles is a list"),
         ("expect: [{metric: a}]", "a: give one of exact"),
         ("expect: [{metric: a, band: 3}]", "a: give one of exact"),
         ("expect: [{metric: a, exact: 1, at_least: 1}]", "a: give one of exact"),
@@ -100,6 +104,8 @@ def test_a_band_comes_from_the_runs_with_several_seeds(notebook):
     assert told.startswith("a = 0.1, band of 5 seeds 0.")
     assert judged(notebook, text, {"a": float("nan")}) != []
     assert judged(notebook, text, {"a": 0.1}, "smoke") == []  # not measured
+    (told,) = judged(notebook, "expect: [{metric: same, band: seeds}]", {"same": 0})
+    assert told.startswith("same has no band")
 
 
 def test_a_spread_replaces_only_the_older_one_of_its_kind(notebook):
@@ -117,8 +123,8 @@ def test_a_spread_that_cannot_be_read_is_named(notebook):
         checks.load_spreads(notebook)
 
 
-def test_a_band_needs_three_values():
-    with pytest.raises(ValueError, match="at least 3"):
+def test_a_band_needs_five_values():
+    with pytest.raises(ValueError, match="at least 5"):
         checks.band([1.0, 2.0])
 
 

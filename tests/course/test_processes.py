@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from course import processes
+from course import processes, warm
 from course.checks import Limits
 
 
@@ -25,6 +25,16 @@ def test_a_process_that_a_cell_left_behind_does_not_hold_up_the_run(tmp_path, mo
     psutil.Process(int(log.read_text().split()[1])).kill()
     assert ended.code == 0
     assert spent < 30
+
+
+@pytest.mark.slow
+def test_where_the_nest_is_gone_the_process_starts_cold(tmp_path):
+    with warm.Nest([]) as nest:
+        pass
+    ended = processes.run(
+        ["platform"], Limits(60, 4096), tmp_path / "log", print, threading.Event(), nest
+    )
+    assert (ended.code, ended.warm) == (0, False)
 
 
 def test_what_a_process_and_its_children_use_is_counted_together():

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tqdm import tqdm
 
-from course import data, notebooks, runs
+from course import data, notebooks, runs, warm
 from course.data import DataError
 from course.notebooks import NotebookError
 from course.processes import Stopped
@@ -199,6 +199,7 @@ def test_two_chapters_run_at_the_same_time(project):
     said = []
     records = run_chapters(chapters, "smoke", project.paths, jobs=2, say=said.append)
     assert [(r.notebook, r.status) for r in records] == [("1_a", "passed"), ("2_b", "passed")]
+    assert {record.kernel for record in records} == {"warm" if warm.unsafe() is None else "cold"}
     assert sorted(line.partition(" in ")[0] for line in said[2:]) == [
         "1_a (smoke): passed",
         "2_b (smoke): passed",

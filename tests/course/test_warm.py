@@ -151,6 +151,23 @@ def test_nothing_survives_whoever_is_killed(nest, library, who):
     assert gone(pid)
 
 
+def test_a_nest_survives_clients_that_end_at_any_moment(nest):
+    import socket
+
+    request = b'{"module": "sleeps", "arguments": [], "environment": {}, "folder": "/"}'
+    for message in (b"", b"{", b"nonsense\n", request + b"\n"):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(nest.address)
+        client.sendall(message)
+        client.close()
+    gone_at_once = warm.Process(nest.address, "fails", [])
+    gone_at_once._answers.close()
+    gone_at_once._socket.close()
+    assert run(nest, "fails")[0] == 7
+    time.sleep(0.3)
+    assert run(nest, "fails")[0] == 7
+
+
 def test_a_nest_ends_what_it_forked(library):
     with warm.Nest([], os.environ | {"PYTHONPATH": str(library)}) as nest:
         process = warm.Process(nest.address, "sleeps", [])
