@@ -137,8 +137,8 @@ def test_one_notebook_fails_and_the_others_run(project):
     assert "FAILED 1_a.ipynb (smoke), cell 3:\n    1 / 0\nZeroDivisionError" in done.stderr
     assert "Traceback" not in done.stderr
     again = project.course("run", "--profile", "smoke")
-    assert "1_a.ipynb (smoke): its last run failed" in again.stderr
-    assert "2_b.ipynb (smoke): up to date" in again.stderr
+    assert "1_a (smoke): its last run failed" in again.stderr
+    assert "2_b (smoke): up to date" in again.stderr
 
 
 @pytest.mark.slow
