@@ -228,8 +228,9 @@ def test_a_kernel_comes_from_the_nest(kernel, nest):
 def test_a_kernel_can_be_interrupted_restarted_and_shut_down(kernel):
     manager, client = kernel
     pid = manager.provisioner.pid
-    client.execute("import time; time.sleep(600)")
-    time.sleep(0.5)
+    client.execute("import time; print('begun', flush=True); time.sleep(600)")
+    while client.get_iopub_msg(timeout=30)["content"].get("text") != "begun\n":
+        pass
     manager.interrupt_kernel()
     assert client.get_shell_msg(timeout=30)["content"]["ename"] == "KeyboardInterrupt"
     assert ask(client, "print('still here')") == "still here\n"
