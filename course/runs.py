@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -310,7 +310,6 @@ def run_chapter(
     stop: threading.Event | None = None,
     nest: Nest | None = None,
     jobs: int = 1,
-    memory_limit: float | None = None,
 ) -> Record:
     """Run one chapter in one profile; leave the executed notebook and its record.
 
@@ -325,8 +324,6 @@ def run_chapter(
         stop: ends the run when it is set.
         nest: what papermill and the kernel are forked from; by default both start cold.
         jobs: how many notebooks share the cores of this machine.
-        memory_limit: MiB that the kernel and all that it starts may use together; by default that
-            which is expected of the notebook.
 
     Returns:
         The record; its `status` is "failed" if a cell failed, the kernel died, or a limit ended it.
@@ -338,11 +335,9 @@ def run_chapter(
         Stopped: `stop` was set.
     """
     check_profile(profile)
-    expected = checks.load(chapter).limits[profile]
-    limits = checks.Limits(
-        expected.seconds if time_limit is None else time_limit,
-        expected.memory_mib if memory_limit is None else memory_limit,
-    )
+    limits = checks.load(chapter).limits[profile]
+    if time_limit is not None:
+        limits = replace(limits, seconds=time_limit)
     with PARSER:
         facts = inputs(chapter, profile, paths.root)
     source = notebooks.read(chapter)

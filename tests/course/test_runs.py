@@ -144,7 +144,8 @@ def test_the_time_limit_stops_the_notebook_and_its_kernel(project):
 @pytest.mark.slow
 def test_the_memory_limit_stops_a_cell_that_eats_memory(project):
     chapter = project.add("1_a", "print('kept')", "import time\nx = b'x' * 10**9\ntime.sleep(600)")
-    record = run_chapter(chapter, "smoke", project.paths, memory_limit=700)
+    chapter.with_suffix(".checks.yml").write_text("limits: {smoke: {memory_mib: 700}}")
+    record = run_chapter(chapter, "smoke", project.paths)
     assert record.status == "failed"
     assert re.search(r"stopped at its memory limit of 700 MiB, at \d+ MiB$", record.failure)
     assert record.failed_cell == "code-1"

@@ -228,7 +228,9 @@ def test_a_kernel_comes_from_the_nest(kernel, nest):
 def test_a_kernel_can_be_interrupted_restarted_and_shut_down(kernel):
     manager, client = kernel
     pid = manager.provisioner.pid
-    client.execute("import time; print('begun', flush=True); time.sleep(600)")
+    # Without stop_on_error: else the kernel drops what comes right after the interrupt
+    code = "import time; print('begun', flush=True); time.sleep(600)"
+    client.execute(code, stop_on_error=False)
     while client.get_iopub_msg(timeout=30)["content"].get("text") != "begun\n":
         pass
     manager.interrupt_kernel()
