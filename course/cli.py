@@ -14,28 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from course import benchmark, book, catalogue, checks, notebooks, pins
+from course import benchmark, book, catalogue, checking, checks, notebooks, pins
 from course.book import BookError
 from course.cells import CellError, choose
+from course.checking import HERE, Checked, Way
 from course.checks import CheckError
-from course.data import DataError, find_source
+from course.cluster import ClusterError
+from course.data import DataError
 from course.experiments import ExperimentError
 from course.files import write_atomically
 from course.ledger import LedgerError, judge_all, load_all
-from course.machine import sees_gpu
+from course.machine import describe, pretended_gpu, sees_gpu
 from course.notebooks import NotebookError
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.race import race
-from course.runs import (
-    Paths,
-    Record,
-    checking_jobs,
-    default_jobs,
-    inputs,
-    reason_to_run,
-    run_chapters,
-)
-from course.seeds import shifted
+from course.runs import Paths, Record
 from course.speed import SpeedError
 
 if TYPE_CHECKING:
@@ -66,6 +59,13 @@ Jobs = Annotated[
 RequireGpu = Annotated[
     bool, typer.Option("--require-gpu", help="Fail at once where TensorFlow sees no GPU.")
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Run on the Dask cluster with this address, such as tcp://10.0.0.1:8786.",
+        show_default="this machine",
+    ),
+]
 Publish = Annotated[
     bool, typer.Option("--publish", help="Keep the records in book/results, for the results page.")
 ]
@@ -79,6 +79,7 @@ Chosen = Annotated[
 MISTAKES = (
     BookError,
     CheckError,
+    ClusterError,
     DataError,
     ExperimentError,
     LedgerError,
@@ -146,44 +147,13 @@ def _chapters(chosen: list[Path] | None, root: Path) -> list[Path]:
 
 
 def _run(
-    chosen: list[Path],
-    profile: str,
-    paths: Paths,
-    limit: float | None = None,
-    force: bool = False,
-    jobs: int | None = None,
-    brief: bool = False,
+    chosen: list[Path], profile: str, paths: Paths, way: Way = HERE, brief: bool = False
 ) -> list[Record]:
-    """Run what needs a run; return the records of all chosen notebooks.
+    """Run what needs a run, and tell what failed; return the records of all chosen notebooks.
 
     `brief` leaves it to the caller to tell what failed.
     """
-    chosen = list({chapter.resolve(): chapter for chapter in chosen}.values())
-    # All notebooks and data are checked before the first one runs
-    facts = {chapter: inputs(chapter, profile, paths.root) for chapter in chosen}
-    for dataset in sorted({name for chapter in chosen for name in facts[chapter]["data"]}):
-        source = find_source(dataset)
-        say(f"data: {source.description}" + (f" ({source.reason})" if source.reason else ""))
-        if profile == "full" and not source.real:
-            raise DataError(
-                f"the profile 'full' refuses stand-in data: set COURSE_DATA to a folder with "
-                f"{dataset}.npz, or connect to the internet"
-            )
-    records, waiting = {}, []
-    for chapter in chosen:
-        name = catalogue.name(chapter)
-        reason = "--force" if force else reason_to_run(chapter, profile, paths, facts[chapter])
-        if reason is None:
-            records[chapter] = Record.load(paths.record(chapter, profile))
-            seconds = records[chapter].seconds
-            say(f"{name} ({profile}): up to date, ran in {seconds:.0f} s")
-        else:
-            say(f"{name} ({profile}): {reason}")
-            waiting.append(chapter)
-    jobs = jobs or default_jobs(profile)
-    ran = run_chapters(waiting, profile, paths, jobs, limit, say)
-    records |= dict(zip(waiting, ran, strict=True))
-    records = [records[chapter] for chapter in chosen]
+    records = checking.bring_up_to_date(chosen, profile, paths, way, say)
     for record in records:
         if record.status != "passed" and not brief:
             say(f"\nFAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
@@ -201,6 +171,7 @@ def run(
         typer.Option(min=1, help="Seconds for one notebook. Default: what its .checks.yml says."),
     ] = None,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     publish: Publish = False,
     as_json: AsJson = False,
     root: Root = Path(),
@@ -219,12 +190,14 @@ def run(
         course run --profile smoke --jobs 2
 
         course run --profile full --require-gpu --publish
+
+        course run --profile smoke --scheduler tcp://10.0.0.1:8786
     """
     check_profile(profile)
-    _demand_gpu(require_gpu)
+    way = _way(force, time_limit, jobs, scheduler, require_gpu)
     paths = Paths(root)
     with _alone(root):
-        records = _run(_chapters(chosen, root), profile, paths, time_limit, force, jobs)
+        records = _run(_chapters(chosen, root), profile, paths, way)
     if publish:
         _publish(records, root)
     if as_json:
@@ -256,6 +229,7 @@ def check(
             "--jobs", "-j", min=1, help="Notebooks at a time. Default: one per core, 1 with a GPU."
         ),
     ] = None,
+    scheduler: Scheduler = None,
     require_gpu: RequireGpu = False,
     shard: Annotated[
         str,
@@ -285,60 +259,44 @@ def check(
 
         course check --profile full --require-gpu --shard 1/3 --publish notebooks/*.ipynb
 
+        course check --scheduler tcp://10.0.0.1:8786
+
         course check --json > checks.json
     """
     check_profile(profile)
-    _demand_gpu(require_gpu)
-    # The times of runs side by side are not for the pages of the book
-    paths = Paths(root, "work/runs" if profile == "smoke" else "work/checks")
+    way = _way(force, time_limit, jobs, scheduler, require_gpu)
     chosen = _part(catalogue.choose(chosen, root), shard)
-    for notebook in chosen:  # a file that can't be used is found before the first run
-        checks.load(notebook)
-        checks.load_spreads(notebook)
-    if keep and seeds < checks.FEWEST:
-        raise CheckError(
-            f"a band needs --seeds {checks.FEWEST} or more, so there is none to --keep"
-        )
     if seeds:
-        with _alone(root):
-            raise typer.Exit(
-                _measure_spreads(
-                    chosen, profile, root, seeds, keep, force, time_limit, jobs, as_json
-                )
-            )
-    found: dict[Path, list[str]] = {notebook: [] for notebook in chosen}
-    good = []
-    for notebook in chosen:
-        try:
-            inputs(notebook, profile, root)
-            good.append(notebook)
-        except NotebookError as error:  # it keeps no other from being checked
-            found[notebook].append(str(error).removeprefix(f"{notebook}: "))
+        raise typer.Exit(_measure_spreads(chosen, profile, root, seeds, keep, way, as_json))
     with _alone(root):
-        records = _run(good, profile, paths, time_limit, force, jobs or checking_jobs(), True)
-        runs = {}
-        for notebook, record in zip(good, records, strict=True):
-            found[notebook] += checks.faults(notebook, record)
-            if catalogue.kind(notebook) == "chapter" and record.status == "passed":
-                runs[notebook] = paths.executed(notebook, profile)
-        if profile == "smoke" and runs:
-            for notebook, cells in pins.changed(runs, root / "work" / "pins").items():
-                found[notebook] += [
-                    f"the pinned output of cell {cell} has changed" for cell in cells
-                ]
-    for notebook, faults in found.items():
-        for fault in faults:
+        found = checking.check(chosen, profile, root, way, say)
+    for notebook, checked in found.items():
+        for fault in checked.faults:
             say(f"FAILED {notebook} ({profile}), {fault}")
     if publish:
-        _publish([r for n, r in zip(good, records, strict=True) if not found[n]], root)
-    bad = sum(map(bool, found.values()))
+        _publish([one.record for one in found.values() if one.record and not one.faults], root)
+    bad = sum(bool(checked.faults) for checked in found.values())
     say(f"{len(found) - bad} of {len(found)} notebooks pass their checks in {profile}")
     if as_json:
-        told = {record.notebook: asdict(record) for record in records}
-        for notebook, faults in found.items():
-            told.setdefault(catalogue.name(notebook), {})["faults"] = faults
-        print(json.dumps(told, indent=1))
+        print(json.dumps({catalogue.name(n): _told(one) for n, one in found.items()}, indent=1))
     raise typer.Exit(bool(bad))
+
+
+def _told(checked: Checked) -> dict[str, Any]:
+    """Return what became of a notebook as JSON has it."""
+    return (asdict(checked.record) if checked.record else {}) | {"faults": checked.faults}
+
+
+def _way(
+    force: bool, limit: float | None, jobs: int | None, scheduler: str | None, require_gpu: bool
+) -> Way:
+    """Return how notebooks are to be run; end the command if that needs a GPU and has none."""
+    if (
+        require_gpu and scheduler is None and not sees_gpu()
+    ):  # a cluster's workers look for themselves
+        say("course: --require-gpu: TensorFlow sees no GPU here")
+        raise typer.Exit(1)
+    return Way(force, limit, jobs, scheduler, require_gpu)
 
 
 def _part(notebooks: list[Path], shard: str) -> list[Path]:
@@ -347,13 +305,6 @@ def _part(notebooks: list[Path], shard: str) -> list[Path]:
     if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise typer.BadParameter(f"{shard!r} is no part such as 2/3", param_hint="--shard")
     return notebooks[int(number) - 1 :: int(count)]
-
-
-def _demand_gpu(demanded: bool) -> None:
-    """End the command if a GPU is demanded and TensorFlow sees none."""
-    if demanded and not sees_gpu():
-        say("course: --require-gpu: TensorFlow sees no GPU here")
-        raise typer.Exit(1)
 
 
 def _publish(records: list[Record], root: Path) -> None:
@@ -367,53 +318,34 @@ def _publish(records: list[Record], root: Path) -> None:
 
 
 def _measure_spreads(
-    chosen: list[Path],
-    profile: str,
-    root: Path,
-    seeds: int,
-    keep: bool,
-    force: bool,
-    time_limit: float | None,
-    jobs: int | None,
-    as_json: bool,
+    chosen: list[Path], profile: str, root: Path, seeds: int, keep: bool, way: Way, as_json: bool
 ) -> int:
     """Run chapters with several seeds; print the spread of what they keep; return the exit code."""
+    if keep:
+        checking.demand_enough(seeds)
     chapters = [notebook for notebook in chosen if catalogue.kind(notebook) == "chapter"]
-    runs: dict[Path, list[Record]] = {chapter: [] for chapter in chapters}
-    for seed in range(seeds):
-        say(f"seeds shifted by {seed}:")
-        paths = Paths(root, f"work/seeds/{seed}")
-        with shifted(seed):
-            records = _run(
-                chapters, profile, paths, time_limit, force, jobs or checking_jobs(), True
-            )
-        for chapter, record in zip(chapters, records, strict=True):
-            runs[chapter].append(record)
+    with _alone(root):
+        measured = checking.measure_spreads(chapters, profile, root, seeds, way, say)
     told: dict[str, Any] = {}
-    failed = False
-    for chapter, records in runs.items():
-        bad = [record for record in records if record.status != "passed"]
-        for fault in [fault for record in bad for fault in checks.faults(chapter, record)]:
+    for chapter, found in measured.items():
+        for fault in found.faults:
             say(f"FAILED {chapter} ({profile}), {fault}")
-        if bad:
-            failed = True
+        if found.spread is None:
             continue
-        made = records[-1].started[:10]
-        spread = checks.spread_of(made, range(seeds), [record.metrics for record in records])
-        name = checks.kind(profile, records[0].real_data)
-        told[catalogue.name(chapter)] = {"kind": name} | asdict(spread)
-        say(f"{catalogue.name(chapter)}, {name}, {seeds} seeds:")
-        for metric, values in spread.metrics.items():
-            wide = checks.band(values) if seeds >= checks.FEWEST else (min(values), max(values))
-            say(
-                f"  {metric}: {min(values):.4g} to {max(values):.4g}, band {wide[0]:.4g} to {wide[1]:.4g}"
-            )
+        told[catalogue.name(chapter)] = {"kind": found.kind} | asdict(found.spread)
+        say(f"{catalogue.name(chapter)}, {found.kind}, {seeds} seeds:")
+        for metric, values in found.spread.metrics.items():
+            line = f"  {metric}: {min(values):.4g} to {max(values):.4g}"
+            if seeds >= checks.FEWEST:
+                low, high = checks.band(values)
+                line += f", band {low:.4g} to {high:.4g}"
+            say(line)
         if keep:
-            checks.keep_spread(chapter, name, spread)
+            checks.keep_spread(chapter, found.kind, found.spread)
             say(f"kept {checks.spread_file(chapter)}")
     if as_json:
         print(json.dumps(told, indent=1))
-    return int(failed)
+    return int(any(found.spread is None for found in measured.values()))
 
 
 @app.command(name="book")
@@ -429,7 +361,7 @@ def build_book(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path(
     check_profile(profile)
     book.check_configuration(root)
     with _alone(root):
-        records = _run(_chapters(None, root), profile, Paths(root), jobs=jobs)
+        records = _run(_chapters(None, root), profile, Paths(root), Way(jobs=jobs))
         good = book.build(root, book.stage(root, profile), say)
     failed = [record for record in records if record.status != "passed"]
     index = root / "_build/html/index.html"
@@ -502,7 +434,7 @@ def check_pins(
     """
     chapters, paths = _chapters(chosen, root), Paths(root)
     with _alone(root):
-        records = _run(chapters, "smoke", paths, jobs=jobs)
+        records = _run(chapters, "smoke", paths, Way(jobs=jobs))
         if any(record.status != "passed" for record in records):
             raise typer.Exit(1)
         runs = {chapter: paths.executed(chapter, "smoke") for chapter in chapters}
@@ -523,6 +455,31 @@ def _write_if_changed(path: Path, notebook: NotebookNode) -> bool:
     write_atomically(path, text)
     say(f"wrote {path}")
     return True
+
+
+@app.command()
+def device(require_gpu: RequireGpu = False, as_json: AsJson = False) -> None:
+    """Tell what this machine has: cores, memory, GPUs as nvidia-smi and TensorFlow see them.
+
+    With --require-gpu it ends with 1 if one of the two sees none.
+
+    Examples:
+
+        course device
+
+        course device --require-gpu --json
+    """
+    found = describe()
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        print(f"cores: {found['cores']}\nmemory: {found['memory_mib']:,} MiB")
+        for name, title in (("nvidia_smi", "nvidia-smi"), ("tensorflow", "TensorFlow")):
+            print(f"GPUs that {title} sees: {'; '.join(found[name]) or 'none'}")
+    missing = not (found["nvidia_smi"] and found["tensorflow"])
+    if require_gpu and missing:
+        say("course: --require-gpu: nvidia-smi and TensorFlow must both see a GPU")
+    raise typer.Exit(require_gpu and missing)
 
 
 @app.command(name="race")
@@ -692,7 +649,8 @@ def check_backend(
     with _quiet_start():
         from course import backend
     try:
-        where = backend.find_device(device)
+        # A pretended GPU can't compute
+        where = backend.find_device("CPU" if pretended_gpu() else device)
         say(f"checking {len(backend.OPERATIONS)} operations on {where}")
         report = backend.check(where, modes=[*backend.MODES, "xla"] if xla else backend.MODES)
     except backend.BackendError as error:

@@ -49,6 +49,15 @@ class Ended:
     warm: bool = False
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How many cells of a notebook papermill has run, of how many, and its bar if it is here."""
+
+    done: int
+    total: int
+    bar: str = ""
+
+
 class Stopped(Exception):
     """A run that was ended since the command was; nothing of it is kept."""
 
@@ -77,7 +86,7 @@ def run(
     command: list[str],
     limits: Limits,
     log: Path,
-    show: Callable[[re.Match[str]], None],
+    show: Callable[[Progress], None],
     stop: threading.Event,
     nest: Nest | None = None,
     jobs: int = 1,
@@ -206,7 +215,7 @@ def kill_tree(pid: int) -> None:
             continue
 
 
-def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]], None]) -> None:
+def _show_progress(stream: IO[bytes], log: Path, show: Callable[[Progress], None]) -> None:
     """Pass papermill's progress bar on to `show`, and all that it writes to the log.
 
     The rest would hide the bar: messages of the kernel and of native libraries, and, where a cell
@@ -218,4 +227,4 @@ def _show_progress(stream: IO[bytes], log: Path, show: Callable[[re.Match[str]],
             with contextlib.suppress(OSError):  # on a full disk go on reading, or papermill waits
                 file.write(chunk)
             for bar in BAR.finditer(chunk.decode(errors="replace")):
-                show(bar)
+                show(Progress(int(bar[1]), int(bar[2]), bar[0]))

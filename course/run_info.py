@@ -16,7 +16,7 @@ from IPython.display import Markdown
 from myst_nb import glue
 
 from course import data
-from course.machine import cores
+from course.machine import cores, pretended_gpu
 from course.values import literal, plain
 
 PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")  # whose versions a page names
@@ -48,7 +48,8 @@ def device() -> str:
     names = [
         tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus
     ]
-    return ", ".join(names) or f"CPU, {cpu_name()}, {cores()} cores"
+    found = ", ".join(names) or f"CPU, {cpu_name()}, {cores()} cores"
+    return f"pretended GPU, in truth {found}" if pretended_gpu() else found
 
 
 def cpu_name() -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -21,8 +22,8 @@ from typing import Any
 from course import catalogue, checks, data, notebooks, processes, seeds
 from course.experiments import files_of
 from course.files import write_atomically
-from course.machine import cores, driver_sees_gpu
-from course.processes import BAR, Ended, Stopped, warm_nest
+from course.machine import cores, driver_sees_gpu, free_memory
+from course.processes import BAR, Ended, Progress, Stopped, warm_nest
 from course.profiles import check_profile
 from course.warm import Nest
 
@@ -48,6 +49,7 @@ class Record:
     failed_cell: str | None = None  # its id
     inputs: dict[str, Any] = field(default_factory=dict)
     kernel: str = "cold"  # or "warm": forked from a process that has imported TensorFlow
+    worker: str | None = None  # the address of the worker of a cluster
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, at once or not at all."""
@@ -188,7 +190,7 @@ class Display:
     def __init__(self, say: Callable[[str], None] = print):
         self._say = say
         self._lock = threading.Lock()
-        self._bars: dict[str, re.Match[str]] = {}  # by the name of the notebook
+        self._bars: dict[str, Progress] = {}  # by the name of the notebook
         self._terminal = sys.stderr.isatty()
 
     def say(self, text: str) -> None:
@@ -198,21 +200,21 @@ class Display:
             self._say(text)
             self._draw()
 
-    def show(self, name: str, bar: re.Match[str] | None) -> None:
-        """Show papermill's bar for a notebook; None: it has ended."""
+    def show(self, name: str, progress: Progress | None) -> None:
+        """Show how far a notebook has come; None: it has ended."""
         with self._lock:
             self._clear()
-            if bar:
-                self._bars[name] = bar
+            if progress:
+                self._bars[name] = progress
             else:
                 self._bars.pop(name, None)
             self._draw()
 
     def line(self) -> str:
         """Return the line for what runs: one notebook as papermill draws it, several in short."""
-        if len(self._bars) == 1:
-            return next(iter(self._bars.values()))[0]
-        return "  ".join(f"{name} {bar[1]}/{bar[2]}" for name, bar in sorted(self._bars.items()))
+        if len(self._bars) == 1 and (bar := next(iter(self._bars.values())).bar):
+            return bar
+        return "  ".join(f"{name} {p.done}/{p.total}" for name, p in sorted(self._bars.items()))
 
     def _clear(self) -> None:
         if self._terminal and self._bars:
@@ -257,7 +259,7 @@ def run_chapters(
         chapters: the notebooks; none twice.
         profile: one of `course.profiles.PROFILES`.
         paths: where the results go.
-        jobs: how many run at a time; the longest start first.
+        jobs: how many run at a time, if there is memory for so many; the longest start first.
         time_limit: seconds for each; by default that of the profile.
         say: is given lines that tell what happens, one at a time.
 
@@ -266,7 +268,7 @@ def run_chapters(
         DataError: the data in COURSE_DATA is wrong.
     """
     display, stop = Display(say), threading.Event()
-    jobs = max(1, min(jobs, len(chapters)))
+    jobs = max(1, min(jobs, _fit_in_memory(chapters, profile, paths)))
 
     def run(chapter: Path) -> Record:
         if stop.is_set():
@@ -280,7 +282,7 @@ def run_chapters(
 
     order = chapters
     if jobs > 1:
-        order = sorted(chapters, key=lambda chapter: -_expected_seconds(chapter, profile, paths))
+        order = sorted(chapters, key=lambda chapter: -expected_seconds(chapter, profile, paths))
     with contextlib.ExitStack() as stack:
         nest = warm_nest(len(chapters), say)
         if nest:
@@ -294,7 +296,21 @@ def run_chapters(
         return [result.result() for result in broken or map(results.get, chapters)]
 
 
-def _expected_seconds(chapter: Path, profile: str, paths: Paths) -> float:
+def _fit_in_memory(chapters: list[Path], profile: str, paths: Paths) -> int:
+    """Return how many chapters may run at a time: any so many have memory for what they may use.
+
+    A chapter may use what its last run used, or, if it has none that passed, its limit.
+    """
+    used = []
+    for chapter in chapters:
+        last = Record.load(paths.record(chapter, profile))
+        known = last.peak_memory_mib if last and last.status == "passed" else None
+        used.append(known or checks.load(chapter).limits[profile].memory_mib)
+    free = free_memory()
+    return sum(total <= free for total in itertools.accumulate(sorted(used, reverse=True)))
+
+
+def expected_seconds(chapter: Path, profile: str, paths: Paths) -> float:
     """Guess how long a run takes: as the last one, or by the length of the file."""
     last = Record.load(paths.record(chapter, profile))
     return last.seconds if last and last.status == "passed" else chapter.stat().st_size / 2000
@@ -355,7 +371,7 @@ def run_chapter(
             command,
             limits,
             log,
-            lambda bar: display.show(catalogue.name(chapter), bar),
+            lambda progress: display.show(catalogue.name(chapter), progress),
             stop or threading.Event(),
             nest,
             jobs,
@@ -426,7 +442,15 @@ def _add_what_the_notebook_kept(record: Record, executed: Any) -> None:
     )
     for name in ("device", "python", "packages", "data"):
         setattr(record, name, info.get(name, getattr(record, name)))
-    for source in record.data:  # the kernel was told not to download; we know why it could not
+    explain_sources(record)
+
+
+def explain_sources(record: Record) -> None:
+    """Say in a record why its data is what it is.
+
+    The kernel was told not to download; this process knows why it could not.
+    """
+    for source in record.data:
         source["reason"] = data.find_source(source["dataset"]).reason
 
 

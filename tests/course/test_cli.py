@@ -105,6 +105,17 @@ def test_require_gpu_fails_without_one(project):
     assert not Path("ran").exists()
 
 
+@pytest.mark.skipif(runs.driver_sees_gpu(), reason="this machine has a GPU")
+def test_device_tells_what_there_is(project):
+    done = project.course("device", "--require-gpu", "--json")
+    assert done.returncode == 1
+    assert "must both see a GPU" in done.stderr
+    assert json.loads(done.stdout)["tensorflow"] == []
+    plain = project.course("device")
+    assert plain.returncode == 0
+    assert "GPUs that nvidia-smi sees: none" in plain.stdout
+
+
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch, ignored):
     before = signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)
@@ -119,7 +130,9 @@ def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch, ignored):
     assert seen == [signal.SIG_IGN if ignored else cli._stop]
 
 
-@pytest.mark.parametrize("command", ["run", "book", "ledger", "pins", "speed", "strip"])
+@pytest.mark.parametrize(
+    "command", ["run", "book", "ledger", "pins", "speed", "strip", "check", "race", "device"]
+)
 def test_help_has_an_example(project, command):
     done = project.course(command, "--help")
     assert done.returncode == 0

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from course import data, notebooks, runs, warm
 from course.data import DataError
 from course.notebooks import NotebookError
-from course.processes import Stopped
+from course.processes import Progress, Stopped
 from course.runs import Display, Record, inputs, reason_to_run, run_chapter, run_chapters
 
 KEEP = "from myst_nb import glue\nglue('answer', 6 * 7, display=False)"
@@ -283,6 +283,18 @@ def test_how_many_run_at_a_time(monkeypatch, profile, gpu, jobs):
     assert runs.default_jobs(profile) == jobs
 
 
+def test_only_as_many_run_at_a_time_as_fit_in_memory(project, monkeypatch):
+    chapters = [project.add(name, "1") for name in ("1_a", "2_b", "3_c")]
+    chapters[0].with_suffix(".checks.yml").write_text("limits: {smoke: {memory_mib: 1000}}")
+    for chapter, status in ((chapters[1], "passed"), (chapters[2], "failed")):
+        record = Record(chapter.stem, "smoke", status, "2026-01-01", 1.0, peak_memory_mib=500)
+        record.save(project.paths.record(chapter, "smoke"))
+    # May use its limit, did use 500, may use the default of 4096
+    for free, jobs in ((4000, 0), (4096, 1), (5095, 1), (5096, 2), (5600, 3)):
+        monkeypatch.setattr(runs, "free_memory", lambda free=free: free)
+        assert runs._fit_in_memory(chapters, "smoke", project.paths) == jobs
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -291,7 +303,8 @@ class Terminal(io.StringIO):
 def bar(done, total):
     """Papermill's bar, as tqdm draws it today."""
     text = tqdm.format_meter(done, total, 12.5, prefix="Executing", unit="cell")
-    return runs.BAR.fullmatch(text)
+    assert runs.BAR.fullmatch(text)
+    return Progress(done, total, text)
 
 
 def test_one_line_tells_how_far_all_have_come(monkeypatch):
