@@ -11,13 +11,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from course import ledger, notebooks
+from course import checks, ledger, notebooks, results, trend
 from course.runs import Paths, Record, code_digest, write_atomically
 
 if TYPE_CHECKING:
@@ -28,8 +28,34 @@ class BookError(Exception):
     """A book that can't be put together; the message names the file and the mend."""
 
 
-def stage(root: Path, profile: str) -> Path:
+def adopted(chapters: Iterable[Path], folder: Path | None) -> dict[Path, Record]:
+    """Return the records of runs made elsewhere that a book can show instead of its own.
+
+    These are runs that passed, of the code that a chapter has now, with the executed notebook
+    beside the record, as `course check` leaves them.
+
+    Args:
+        chapters: the notebooks.
+        folder: where the runs are; may be missing, or None.
+    """
+    found = {}
+    for chapter in chapters if folder else ():
+        record = Record.load(folder / f"{chapter.stem}.json")
+        if record is None or record.status != "passed":
+            continue
+        same = record.inputs.get("code") == code_digest(notebooks.read(chapter))
+        if same and (folder / f"{chapter.stem}.ipynb").exists():
+            found[chapter] = record
+    return found
+
+
+def stage(root: Path, profile: str, executed: Path | None = None) -> Path:
     """Put together the sources of the book in `work/book`; return that folder.
+
+    Args:
+        root: the folder of the project.
+        profile: whose runs are shown.
+        executed: a folder with runs to show instead, where they are `adopted`.
 
     Raises:
         BookError: the configuration can't be read.
@@ -38,7 +64,7 @@ def stage(root: Path, profile: str) -> Path:
     """
     import nbformat
 
-    target, paths, tables = root / "work" / "book", Paths(root), _tables(root, profile)
+    target, paths, tables = root / "work" / "book", Paths(root), _tables(root, profile, executed)
     files = {"_config.yml": _config(root).encode(), "_toc.yml": _toc(root)}
     for path in sorted(root.glob("book/**/*")):
         if path.suffix == ".md":
@@ -46,8 +72,14 @@ def stage(root: Path, profile: str) -> Path:
             files[str(path.relative_to(root))] = page.encode()
         elif path.is_file():
             files[str(path.relative_to(root))] = path.read_bytes()
+    if committed := ledger.committed_records(root / "book/results"):
+        expected = {
+            path.stem: checks.load(path) for path in notebooks.find_chapters(paths.notebooks)
+        }
+        files[results.PICTURE] = trend.draw(committed, results.main_values(expected))
     for chapter in notebooks.find_chapters(paths.notebooks):
-        page = nbformat.writes(_page(chapter, profile, paths))
+        record, run = _run_of(chapter, profile, paths, executed)
+        page = nbformat.writes(_page(chapter, record, run))
         files[str(chapter.relative_to(root))] = page.encode()
     for exercise in sorted(root.glob("notebooks/exercises/*/*.ipynb")):
         files[str(exercise.relative_to(root))] = exercise.read_bytes()
@@ -62,11 +94,18 @@ def stage(root: Path, profile: str) -> Path:
     return target
 
 
-def _page(chapter: Path, profile: str, paths: Paths) -> NotebookNode:
+def _run_of(
+    chapter: Path, profile: str, paths: Paths, executed: Path | None
+) -> tuple[Record | None, Path]:
+    """Return the record and the executed notebook of the run that the book shows."""
+    if record := adopted([chapter], executed).get(chapter):
+        return record, executed / chapter.name
+    return Record.load(paths.record(chapter, profile)), paths.executed(chapter, profile)
+
+
+def _page(chapter: Path, record: Record | None, executed: Path) -> NotebookNode:
     """Return a chapter with the outputs of its run; as it was left, if the run failed."""
     source = notebooks.read(chapter)
-    record = Record.load(paths.record(chapter, profile))
-    executed = paths.executed(chapter, profile)
     if not executed.exists():
         return source
     if record is not None and record.status != "passed":
@@ -118,30 +157,33 @@ def _config(root: Path) -> str:
     return yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
 
 
-def records(root: Path, profile: str) -> list[Record]:
+def records(root: Path, profile: str, executed: Path | None = None) -> list[Record]:
     """Return the records that the pages show: the runs of this build, then the committed ones."""
-    return _runs_of_this_build(root, profile) + ledger.committed_records(root / "book/results")
+    committed = ledger.committed_records(root / "book/results")
+    return runs_of_this_build(root, profile, executed) + committed
 
 
-def _runs_of_this_build(root: Path, profile: str) -> list[Record]:
+def runs_of_this_build(root: Path, profile: str, executed: Path | None = None) -> list[Record]:
+    """Return the records of the runs that the chapters of the book show."""
     paths = Paths(root)
-    found = [
-        Record.load(paths.record(chapter, profile))
-        for chapter in notebooks.find_chapters(paths.notebooks)
-    ]
+    chapters = notebooks.find_chapters(paths.notebooks)
+    found = [_run_of(chapter, profile, paths, executed)[0] for chapter in chapters]
     return [record for record in found if record]
 
 
-def _tables(root: Path, profile: str) -> dict[str, str]:
-    runs = records(root, profile)
+def _tables(root: Path, profile: str, executed: Path | None) -> dict[str, str]:
+    runs, committed = (
+        records(root, profile, executed),
+        ledger.committed_records(root / "book/results"),
+    )
     ledgers = ledger.load_all(root / "book/ledger")
     chapters = notebooks.find_chapters(Paths(root).notebooks)
     code = {chapter.stem: code_digest(notebooks.read(chapter)) for chapter in chapters}
     return {
         "ledger": ledger.ledger_page(ledgers, runs, code),
         "errata": ledger.errata_page(ledgers, runs),
-        "results": ledger.results_page(runs),
-        "data": data_note(_runs_of_this_build(root, profile)),
+        "results": results.results_page(runs, chapters, committed),
+        "data": data_note(runs_of_this_build(root, profile, executed)),
     }
 
 

@@ -8,6 +8,8 @@ Beside `notebooks/NAME.ipynb` may stand `NAME.checks.yml`:
       - {metric: parameters, exact: 93322}
       - {metric: test_accuracy, at_least: 0.98, profiles: [full], real_data: true}
       - {metric: loss, band: seeds}
+    times:                        # that the document prints, in seconds, beside ours
+      - {what: five epochs, document: 66, metric: fit_seconds, profiles: [full]}
 
 A band of seeds is computed from `NAME.spread.json`, which `course check --seeds N --keep` writes.
 A notebook without these files is checked too: it must run within the limits of its profile.
@@ -29,6 +31,7 @@ from course.profiles import PROFILES
 
 CONFIDENCE = 0.999  # of a band: one healthy run in a thousand lies outside
 FEWEST = 5  # seeds that make a band
+SECTIONS = {"limits", "expect", "times"}
 
 
 class CheckError(Exception):
@@ -75,11 +78,46 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """A time that the document prints.
+
+    Attributes:
+        what: takes so long, in words.
+        document: its seconds.
+        metric: under which the notebook keeps ours.
+        profiles: in which the two can be compared.
+    """
+
+    what: str
+    document: float
+    metric: str
+    profiles: tuple[str, ...] = PROFILES
+
+
+@dataclass(frozen=True)
 class Expectations:
-    """All that is expected of a notebook."""
+    """All that is expected of a notebook, and the times of its document."""
 
     limits: Mapping[str, Limits] = field(default_factory=lambda: DEFAULT)
     expect: tuple[Expectation, ...] = ()
+    times: tuple[Timing, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run did of what is expected.
+
+    Attributes:
+        metric: the value's name.
+        expected: in words.
+        good: whether it is so.
+        fault: what is wrong, or None.
+    """
+
+    metric: str
+    expected: str
+    good: bool
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,18 +151,25 @@ def load(notebook: Path) -> Expectations:
         raise CheckError(f"{path}, line {line}: not YAML, {error.problem}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CheckError(f"{path}: not YAML in UTF-8 ({error})") from None
-    if not isinstance(content, dict) or (unknown := sorted(content.keys() - {"limits", "expect"})):
-        what = f"{unknown[0]!r} is neither" if isinstance(content, dict) else "give"
-        raise CheckError(f"{path}: {what} `limits` or `expect`")
-    rows = content.get("expect") or []
+    if not isinstance(content, dict) or (unknown := sorted(content.keys() - SECTIONS)):
+        what = f"{unknown[0]!r} is none of" if isinstance(content, dict) else "give"
+        raise CheckError(f"{path}: {what} `limits`, `expect` and `times`")
+    rows, times = content.get("expect") or [], content.get("times") or []
     given = content.get("limits") or {}
-    if not isinstance(rows, list) or not isinstance(given, dict):
-        raise CheckError(f"{path}: `limits` is a mapping of profiles, `expect` a list")
+    lists = isinstance(rows, list) and isinstance(times, list)
+    if not lists or not isinstance(given, dict):
+        raise CheckError(
+            f"{path}: `limits` is a mapping of profiles, `expect` and `times` are lists"
+        )
     limits = dict(DEFAULT)
     for profile, numbers in given.items():
         name = _profile(path, profile)
         limits[name] = _limits(path, name, numbers)
-    return Expectations(limits, tuple(_expectation(path, row) for row in rows))
+    return Expectations(
+        limits,
+        tuple(_expectation(path, row) for row in rows),
+        tuple(_timing(path, row) for row in times),
+    )
 
 
 def _profile(path: Path, name: Any) -> str:
@@ -146,10 +191,7 @@ def _expectation(path: Path, row: Any) -> Expectation:
         raise CheckError(f"{path}: {row!r} is no expectation; begin with metric: NAME")
     rest = dict(row)
     metric = rest.pop("metric")
-    named = rest.pop("profiles", PROFILES)
-    if not isinstance(named, list | tuple) or not named:
-        raise CheckError(f"{path}: {metric}: profiles is a list, such as [quick, full]")
-    profiles = tuple(_profile(path, name) for name in named)
+    profiles = _profiles(path, metric, rest.pop("profiles", PROFILES))
     real = rest.pop("real_data", False)
     if rest != {"band": "seeds"} and not is_check(rest):
         raise CheckError(
@@ -157,6 +199,22 @@ def _expectation(path: Path, row: Any) -> Expectation:
             "at_least: NUMBER, band: seeds"
         )
     return Expectation(metric, rest, profiles, bool(real))
+
+
+def _profiles(path: Path, metric: str, named: Any) -> tuple[str, ...]:
+    if not isinstance(named, list | tuple) or not named:
+        raise CheckError(f"{path}: {metric}: profiles is a list, such as [quick, full]")
+    return tuple(_profile(path, name) for name in named)
+
+
+def _timing(path: Path, row: Any) -> Timing:
+    needed = {"what", "document", "metric"}
+    if not isinstance(row, dict) or not needed <= row.keys() <= needed | {"profiles"}:
+        raise CheckError(f"{path}: {row!r} is no time; give what, document, metric, and profiles")
+    if not is_number(row["document"]) or row["document"] <= 0:
+        raise CheckError(f"{path}: {row['metric']}: document is a number of seconds")
+    profiles = _profiles(path, row["metric"], row.get("profiles", PROFILES))
+    return Timing(str(row["what"]), row["document"], row["metric"], profiles)
 
 
 def is_check(check: Any) -> bool:
@@ -299,19 +357,18 @@ def faults(notebook: Path, record: Any) -> list[str]:
     if record.seconds > limits.seconds:
         found.append(f"time = {record.seconds:.0f} s, limit {limits.seconds:g} s")
     spreads = load_spreads(notebook)
-    return found + violations(
-        expectations, spreads, record.profile, record.real_data, record.metrics
-    )
+    results = judge(expectations, spreads, record.profile, record.real_data, record.metrics)
+    return found + [one.fault for one in results if one.fault]
 
 
-def violations(
+def judge(
     expectations: Expectations,
     spreads: Mapping[str, Spread],
     profile: str,
     real_data: bool,
     metrics: Mapping[str, Any],
-) -> list[str]:
-    """Return what a run did not reach: for each the metric, its band and the value.
+) -> list[Judged]:
+    """Return for each expectation what a run did of it.
 
     An expectation of another profile, or of real data where there was none, is left out, and so
     is a band that has not been measured.
@@ -327,29 +384,32 @@ def violations(
     for one in expectations.expect:
         if profile not in one.profiles or (one.real_data and not real_data):
             continue
-        if one.metric not in metrics:
-            found.append(f"{one.metric} is missing: the notebook did not keep it")
-            continue
-        value = metrics[one.metric]
-        if "band" not in one.check:
-            if not holds(one.check, value):
-                [(what, wanted)] = one.check.items()
-                found.append(f"{one.metric} = {value}, expected {_told(what, wanted)}")
-            continue
-        spread = spreads.get(kind(profile, real_data))
-        if spread is None:
-            continue
-        values = spread.metrics.get(one.metric, ())
-        if len(values) < FEWEST:
-            found.append(
-                f"{one.metric} has no band: it was no number or the same in all "
-                f"{len(spread.seeds)} seeds, or these are too few; give exact: or within:"
-            )
-            continue
-        low, high = band(values)
-        if not is_number(value) or not low <= value <= high:
-            seeds = f"of {len(values)} seeds"
-            found.append(f"{one.metric} = {value}, band {seeds} {low:.4g} to {high:.4g}")
+        name = one.metric
+        if "band" in one.check:
+            spread = spreads.get(kind(profile, real_data))
+            if spread is None:
+                continue
+            values = spread.metrics.get(name, ())
+            if len(values) < FEWEST:
+                fault = (
+                    f"{name} has no band: it was no number or the same in all "
+                    f"{len(spread.seeds)} seeds, or these are too few; give exact: or within:"
+                )
+                found.append(Judged(name, "a band", False, fault))
+                continue
+            low, high = band(values)
+            expected = f"band of {len(values)} seeds {low:.4g} to {high:.4g}"
+            good = is_number(metrics.get(name)) and low <= metrics[name] <= high
+        else:
+            [(what, wanted)] = one.check.items()
+            expected = f"expected {_told(what, wanted)}"
+            good = name in metrics and holds(one.check, metrics[name])
+        fault = None
+        if name not in metrics:
+            fault = f"{name} is missing: the notebook did not keep it"
+        elif not good:
+            fault = f"{name} = {metrics[name]}, {expected}"
+        found.append(Judged(name, expected, good, fault))
     return found
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -205,6 +205,30 @@ def run(
     raise typer.Exit(any(record.status != "passed" for record in records))
 
 
+@app.command(name="list")
+def list_notebooks(
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Only these: chapter, exercise or solution.", show_default="all"),
+    ] = None,
+    as_json: AsJson = False,
+    root: Root = Path(),
+) -> None:
+    """List the notebooks of the course, as paths.
+
+    Examples:
+
+        course list
+
+        course list --kind chapter --json
+    """
+    if kind not in (None, *get_args(catalogue.Kind)):
+        raise typer.BadParameter(f"{kind!r} is no kind of notebook", param_hint="--kind")
+    found = [path for path in catalogue.find(root) if kind in (None, catalogue.kind(path))]
+    paths = [path.relative_to(root).as_posix() for path in found]
+    print(json.dumps(paths) if as_json else "\n".join(paths))
+
+
 @app.command()
 def check(
     chosen: Annotated[
@@ -231,13 +255,6 @@ def check(
     ] = None,
     scheduler: Scheduler = None,
     require_gpu: RequireGpu = False,
-    shard: Annotated[
-        str,
-        typer.Option(
-            help="Only a part of the notebooks, such as 2/3: the second of three.",
-            show_default="all",
-        ),
-    ] = "1/1",
     publish: Publish = False,
     as_json: AsJson = False,
     root: Root = Path(),
@@ -257,7 +274,7 @@ def check(
 
         course check --seeds 5 --keep --profile quick notebooks/3_cnn_with_gradient_tape.ipynb
 
-        course check --profile full --require-gpu --shard 1/3 --publish notebooks/*.ipynb
+        course check --profile full --require-gpu --publish notebooks/*.ipynb
 
         course check --scheduler tcp://10.0.0.1:8786
 
@@ -265,7 +282,7 @@ def check(
     """
     check_profile(profile)
     way = _way(force, time_limit, jobs, scheduler, require_gpu)
-    chosen = _part(catalogue.choose(chosen, root), shard)
+    chosen = catalogue.choose(chosen, root)
     if seeds:
         raise typer.Exit(_measure_spreads(chosen, profile, root, seeds, keep, way, as_json))
     with _alone(root):
@@ -297,14 +314,6 @@ def _way(
         say("course: --require-gpu: TensorFlow sees no GPU here")
         raise typer.Exit(1)
     return Way(force, limit, jobs, scheduler, require_gpu)
-
-
-def _part(notebooks: list[Path], shard: str) -> list[Path]:
-    """Return the part of the notebooks that `2/3` means: every third, from the second on."""
-    number, _, count = shard.partition("/")
-    if not (number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
-        raise typer.BadParameter(f"{shard!r} is no part such as 2/3", param_hint="--shard")
-    return notebooks[int(number) - 1 :: int(count)]
 
 
 def _publish(records: list[Record], root: Path) -> None:
@@ -349,7 +358,18 @@ def _measure_spreads(
 
 
 @app.command(name="book")
-def build_book(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path()) -> None:
+def build_book(
+    profile: Profile = "quick",
+    jobs: Jobs = None,
+    executed: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder with runs made elsewhere. Those of today's code are shown, not run again.",
+            show_default="none",
+        ),
+    ] = None,
+    root: Root = Path(),
+) -> None:
     """Run what needs a run and build the book; its pages are left in _build/html.
 
     Examples:
@@ -357,12 +377,21 @@ def build_book(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path(
         course book
 
         COURSE_DATA=../datasets course book --profile full
+
+        course book --executed work/checks/full
     """
     check_profile(profile)
     book.check_configuration(root)
     with _alone(root):
-        records = _run(_chapters(None, root), profile, Paths(root), Way(jobs=jobs))
-        good = book.build(root, book.stage(root, profile), say)
+        chapters = _chapters(None, root)
+        taken = book.adopted(chapters, executed)
+        for record in taken.values():
+            say(
+                f"{record.notebook} ({record.profile}): as run on {record.started[:10]}, {record.device}"
+            )
+        waiting = [chapter for chapter in chapters if chapter not in taken]
+        records = _run(waiting, profile, Paths(root), Way(jobs=jobs))
+        good = book.build(root, book.stage(root, profile, executed), say)
     failed = [record for record in records if record.status != "passed"]
     index = root / "_build/html/index.html"
     if not good:
@@ -373,7 +402,8 @@ def build_book(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path(
             say(f"FAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
     if index.exists():
         say(f"\nOpen {index.absolute().as_uri()}")
-        say(book.data_note(records).replace(":::{warning}\n", "").removesuffix("\n:::"))
+        shown = book.runs_of_this_build(root, profile, executed)
+        say(book.data_note(shown).replace(":::{warning}\n", "").removesuffix("\n:::"))
     raise typer.Exit(bool(failed) or not good)
 
 

@@ -295,35 +295,3 @@ def _quoted(words: str) -> str:
 def _sentence(text: str) -> str:
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
-
-
-def results_page(records: Iterable[Record]) -> str:
-    """Return the runs as Markdown: per run one table of facts and one of its metrics."""
-    parts = []
-    once = {(r.notebook, r.profile, r.started): r for r in records}  # a kept run may be this one
-    for record in once.values():
-        facts = {
-            "Notebook": f"[{record.notebook}](../notebooks/{record.notebook}.ipynb)",
-            "Profile": record.profile,
-            "Started": record.started.replace("T", " ").replace("+00:00", " UTC"),
-            "Result": record.status,
-            "Wall time": f"{record.seconds:,.0f} s",
-            "Peak memory": f"{shown(record.peak_memory_mib)} MiB",
-            "Device": record.device or "–",
-            "Data": "; ".join(source["description"] for source in record.data) or "none",
-            "Versions": ", ".join(
-                f"{name} {number}"
-                for name, number in {"Python": record.python, **record.packages}.items()
-            ),
-        }
-        rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-        metrics = "\n".join(
-            f"| `{name}` | {shown(value)} |" for name, value in sorted(record.metrics.items())
-        )
-        parts.append(
-            f"## {record.notebook}, {record.profile}, {record.started[:10]}\n\n"
-            f"| Run | |\n|---|---|\n{rows}\n\n"
-            f"```{{dropdown}} All {len(record.metrics)} values of this run\n"
-            f"| Value | Measured |\n|---|---|\n{metrics}\n```"
-        )
-    return "\n\n".join(parts)

@@ -24,6 +24,8 @@ from course.processes import kernel_environment
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+RULES = "sanitize.cfg"  # beside the chapters: what nbval takes for the same, and why
+
 REPLAY = """\
 import json
 import sys
@@ -129,4 +131,7 @@ def _prepare(runs: dict[Path, Path], folder: Path) -> list[str]:
             raise NotebookError(f"{chapter}: changed while it ran; run the command again") from None
         nbformat.write(copied, folder / chapter.name)
     command = ["pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    rules = next(iter(runs)).with_name(RULES)
+    if rules.exists():
+        command += ["--nbval-sanitize-with", os.path.relpath(rules)]
     return [*command, "-m", "", *(os.path.relpath(folder / chapter.name) for chapter in runs)]

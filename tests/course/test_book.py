@@ -2,11 +2,13 @@
 
 import os
 
+import nbformat
 import pytest
 import yaml
+from nbformat.v4 import new_output
 
 from course import book, notebooks
-from course.runs import Record
+from course.runs import Record, code_digest
 
 REAL = {"description": "MNIST from here", "real": True}
 STAND_IN = {"description": "stand-in for MNIST", "real": False}
@@ -125,6 +127,30 @@ def test_a_page_whose_chapter_changed_while_it_ran_shows_what_ran(project):
     executed.write_text(chapter.read_text().replace('"1"', '"2"'))
     stage = book.stage(project.root, "smoke")
     assert notebooks.read(stage / "notebooks/1_a.ipynb").cells[-1].source == "2"
+
+
+def test_runs_made_elsewhere_are_shown_if_they_are_of_todays_code(project):
+    folder = project.root / "gpu"
+    folder.mkdir()
+    for name, status in (("1_a", "passed"), ("2_b", "passed"), ("3_c", "failed"), ("4_d", "none")):
+        chapter = project.add(name, "'mark'")
+        ran = notebooks.read(chapter)
+        ran.cells[-1].outputs = [new_output("stream", text="made elsewhere")]
+        facts = {"code": code_digest(ran)}
+        if name == "2_b":
+            project.add(name, "'another mark'")
+        if status != "none":
+            record = Record(name, "full", status, "2026-01-01", 1.0, inputs=facts)
+            record.save(folder / f"{name}.json")
+        nbformat.write(ran, folder / f"{name}.ipynb")
+    chapters = notebooks.find_chapters(project.root / "notebooks")
+    assert [path.stem for path in book.adopted(chapters, folder)] == ["1_a"]
+    assert book.adopted(chapters, None) == book.adopted(chapters, project.root / "none") == {}
+    stage = book.stage(project.root, "smoke", folder)
+    shown = [(stage / f"notebooks/{chapter.name}").read_text() for chapter in chapters]
+    assert ["made elsewhere" in page for page in shown] == [True, False, False, False]
+    runs = book.records(project.root, "smoke", folder)
+    assert [(run.notebook, run.profile) for run in runs] == [("1_a", "full")]
 
 
 @pytest.mark.parametrize(

@@ -30,20 +30,24 @@ def test_limits_that_are_given_replace_the_others_one_by_one(notebook):
     ("text", "message"),
     [
         ("limits: [", "line 1: not YAML"),
-        ("speed: 3", "'speed' is neither `limits` or `expect`"),
-        ("- 1", "give `limits` or `expect`"),
+        ("speed: 3", "'speed' is none of `limits`, `expect` and `times`"),
+        ("- 1", "give `limits`, `expect` and `times`"),
         ("limits: {fast: {seconds: 1}}", "'fast' is none of smoke, quick, full"),
         ("limits: {quick: {seconds: 0}}", "limits of quick are"),
         ("limits: {quick: 5}", "limits of quick are"),
         ("expect: [{exact: 1}]", "begin with metric"),
         ("expect: [{metric: [a], exact: 1}]", "begin with metric"),
-        ("expect: 3", "`expect` a list"),
+        ("expect: 3", "`expect` and `times` are lists"),
         ("limits: [1]", "`limits` is a mapping"),
         ("expect: [{metric: a, exact: 1, profiles: []}]", "profiles is a list"),
         ("expect: [{metric: a}]", "a: give one of exact"),
         ("expect: [{metric: a, band: 3}]", "a: give one of exact"),
         ("expect: [{metric: a, exact: 1, at_least: 1}]", "a: give one of exact"),
         ("expect: [{metric: a, exact: 1, profiles: [fast]}]", "'fast' is none of"),
+        ("times: [{what: it, metric: a}]", "is no time; give what, document, metric"),
+        ("times: [{what: it, metric: a, document: 1, then: 2}]", "is no time"),
+        ("times: [{what: it, metric: a, document: fast}]", "a: document is a number of seconds"),
+        ("times: [{what: it, metric: a, document: 1, profiles: [x]}]", "'x' is none of"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_mend(notebook, text, message):
@@ -54,9 +58,10 @@ def test_a_file_that_cannot_be_used_is_named_with_the_mend(notebook, text, messa
 
 
 def judged(notebook, text, metrics, profile="quick", real_data=False):
-    return checks.violations(
+    results = checks.judge(
         write(notebook, text), checks.load_spreads(notebook), profile, real_data, metrics
     )
+    return [one.fault for one in results if one.fault]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,20 @@ def test_device_tells_what_there_is(project):
     assert "GPUs that nvidia-smi sees: none" in plain.stdout
 
 
+def test_the_notebooks_of_the_course_are_listed(project):
+    chapter = project.add("1_a", "1")
+    exercise = project.root / "notebooks/exercises/1_a/1_a.ipynb"
+    exercise.parent.mkdir(parents=True)
+    exercise.write_text(chapter.read_text())
+    all_of_them = "notebooks/1_a.ipynb\nnotebooks/exercises/1_a/1_a.ipynb\n"
+    assert project.course("list").stdout == all_of_them
+    listed = project.course("list", "--kind", "chapter", "--json").stdout
+    assert json.loads(listed) == ["notebooks/1_a.ipynb"]
+    wrong = project.course("list", "--kind", "lecture")
+    assert wrong.returncode == 2
+    assert "'lecture' is no kind of notebook" in wrong.stderr
+
+
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_hangup_that_nohup_ignores_stays_ignored(monkeypatch, ignored):
     before = signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGTERM)

@@ -66,3 +66,34 @@ def test_a_changed_layer_table_fails_nbval(project):
     done = project.course("pins")
     assert done.returncode == 1
     assert "16" in done.stdout
+
+
+TABLE = """\
+│ embedding_9 (Embedding)  │ (None, 20, 32)    │   320,000 │
+│ simple_rnn (SimpleRNN)   │ (None, 32)        │     2,080 │
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("embedding_9 (Embedding)  │", "embedding_10 (Embedding) │", 0),
+        ("simple_rnn (SimpleRNN)   │", "simple_rnn_2 (SimpleRNN) │", 0),
+        ("320,000", "320,001", 1),
+        ("(None, 20, 32)", "(None, 21, 32)", 1),
+        ("(SimpleRNN)   │", "(GRU)         │", 1),
+        ("simple_rnn (", "other_name (", 1),
+    ],
+)
+def test_the_rules_take_for_the_same_only_what_they_name(project, old, new, code):
+    shutil.copy(ROOT / "notebooks" / pins.RULES, project.root / "notebooks")
+    chapter = project.add("1_a", "print(table)")
+    book = notebooks.read(chapter)
+    book.cells[2].metadata["tags"] = [notebooks.PINNED]
+    book.cells[2].execution_count = 1
+    assert old in TABLE
+    for text, path in ((TABLE.replace(old, new), "executed.ipynb"), (TABLE, chapter)):
+        book.cells[2].outputs = [new_output("stream", name="stdout", text=text)]
+        nbformat.write(book, path)
+    runs = {chapter: project.root / "executed.ipynb"}
+    assert pins.compare(runs, project.root / "pins") == code
