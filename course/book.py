@@ -189,15 +189,20 @@ def _tables(root: Path, profile: str, executed: Path | None) -> dict[str, str]:
 
 def data_note(runs: list[Record]) -> str:
     """Return, in one plain sentence or a warning, what data the numbers of the book come from."""
-    sources = {source["description"]: source for run in runs for source in run.data}
+    sources = {source["description"]: source["real"] for run in runs for source in run.data}
     if not sources:
         return "The chapters have not run on any data yet."
-    told = "; ".join(sources)
-    if all(source["real"] for source in sources.values()):
-        return f"The numbers in this copy of the book were computed on {told}."
+    real = "; ".join(told for told, is_real in sources.items() if is_real)
+    stand_in = "; ".join(told for told, is_real in sources.items() if not is_real)
+    if not stand_in:
+        return f"The numbers in this copy of the book were computed on {real}."
+    whose = "The numbers in this copy of the book were"
+    if real:
+        names = [run.notebook for run in runs if run.data and not run.real_data]
+        whose += f" computed on {real}; but those of {', '.join(names)} were"
     return (
         ":::{warning}\n"
-        f"The numbers in this copy of the book were computed on stand-in data: {told}. "
+        f"{whose} computed on stand-in data: {stand_in}. "
         "They show that the code works, not how well the models do. "
         "The [guide for readers](reader.md) tells how to get the real data.\n:::"
     )

@@ -33,18 +33,18 @@ def results_page(
         if path.exists()
     }
     once = {(r.notebook, r.profile, r.started): r for r in records}  # a kept run may be this one
-    newest: dict[tuple[str, str], Record] = {}
+    newest: dict[tuple[str, str, bool], Record] = {}
     for record in once.values():
-        newest.setdefault((record.notebook, record.profile), record)
+        newest.setdefault((record.notebook, record.profile, record.real_data), record)
     runs = sorted(newest.values(), key=lambda record: record.notebook)
-    judged = {(r.notebook, r.profile): _judged(r, *known.get(r.notebook, _NOTHING)) for r in runs}
+    judged = [_judged(run, *known.get(run.notebook, _NOTHING)) for run in runs]
     expectations = {name: expected for name, (expected, _) in known.items()}
     parts = [
         _glance(runs, judged),
         _documents_times(runs, expectations),
         _trend(committed, main_values(expectations)),
         "## Each run",
-        *(_details(run, judged[run.notebook, run.profile]) for run in runs),
+        *map(_details, runs, judged),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -65,36 +65,42 @@ def _judged(record: Record, expectations: Expectations, spreads: dict[str, Sprea
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return ":::{table}\n:class: ledger\n\n" + "\n".join(lines) + "\n:::"
+    return ":::{table}\n:class: results\n\n" + "\n".join(lines) + "\n:::"
 
 
 def _link(record: Record) -> str:
-    return f"[{record.notebook}](../notebooks/{record.notebook}.ipynb)"
+    """Return a link to the chapter: its number, which fits on a phone, if its name has one."""
+    number = record.notebook.partition("_")[0]
+    told = number if number.isdigit() else record.notebook
+    return f"[{told}](../notebooks/{record.notebook}.ipynb)"
+
+
+def _date(record: Record) -> str:
+    return record.started[:10].replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def _data(record: Record) -> str:
     if not record.data:
-        return "none"
+        return "no"
     return "real" if record.real_data else "stand-in"
 
 
-def _glance(runs: Sequence[Record], judged: dict[tuple[str, str], list[Judged]]) -> str:
+def _glance(runs: Sequence[Record], judged: Sequence[list[Judged]]) -> str:
     rows = []
-    for run in runs:
-        results = judged[run.notebook, run.profile]
+    for run, results in zip(runs, judged, strict=True):
         held = f"{sum(one.good for one in results)} of {len(results)} hold"
         rows.append(
             (
                 _link(run),
                 run.profile,
-                run.started[:10],
+                _date(run),
                 _data(run),
                 f"{run.seconds:,.0f} s",
                 f"{shown(run.peak_memory_mib)} MiB",
                 held if run.status == "passed" else run.status,
             )
         )
-    head = ("Notebook", "Profile", "Date", "Data", "Time", "Memory", "Checks")
+    head = ("Chapter", "Profile", "Date", "Data", "Time", "Memory", "Checks")
     return "## At a glance\n\n" + _table(head, rows)
 
 
@@ -118,11 +124,8 @@ def _documents_times(runs: Sequence[Record], expectations: Mapping[str, Expectat
                 )
     if not rows:
         return ""
-    head = ("Notebook", "What", "The document", "Ours", "Ratio", "Our device")
-    return (
-        "## The documents' times and ours\n\n"
-        "Only two documents print times, and neither says on what machine.\n\n" + _table(head, rows)
-    )
+    head = ("Chapter", "What", "The document", "Ours", "Ratio", "Our device")
+    return "## The documents' times and ours\n\n" + _table(head, rows)
 
 
 def main_values(expectations: Mapping[str, Expectations]) -> dict[str, str]:
@@ -147,10 +150,10 @@ def _trend(committed: Sequence[Record], main: Mapping[str, str]) -> str:
         )
         for run in sorted(committed, key=lambda run: (run.notebook, run.started))
     ]
-    head = ("Notebook", "Profile", "Started (UTC)", "Time", "Main value")
+    head = ("Chapter", "Profile", "Started (UTC)", "Time", "Main value")
     return (
         "## Over time\n\n"
-        "Each point is a run that we keep as a record: above its time, below its main value.\n\n"
+        "Each point is a run that we keep as a record: left its time, right its main value.\n\n"
         f"```{{figure}} _static/{Path(PICTURE).name}\n"
         f":alt: {trend.alternative(committed)}\n"
         ":name: results-trend\n\n"
@@ -185,7 +188,7 @@ def _details(record: Record, judged: Sequence[Judged]) -> str:
     ]
     every = [(f"`{name}`", shown(value)) for name, value in sorted(record.metrics.items())]
     return (
-        f"### {record.notebook}, {record.profile}, {record.started[:10]}\n\n"
+        f"### {record.notebook}, {record.profile}, {_data(record)} data\n\n"
         f"{_table(('Run', ''), facts.items())}\n\n"
         f"{_table(('Value', 'Measured', 'Expected', 'Holds'), checked)}\n\n"
         f"::::{{dropdown}} All {len(record.metrics)} values of this run\n"

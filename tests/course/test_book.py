@@ -26,7 +26,9 @@ def test_tables_stand_where_a_page_names_them():
 
 def test_the_page_says_what_data_the_numbers_come_from():
     assert "computed on MNIST from here." in book.data_note([run_of(REAL)])
-    assert "not how well the models do" in book.data_note([run_of(REAL), run_of(STAND_IN)])
+    mixed = book.data_note([run_of(REAL), run_of(STAND_IN)])
+    assert "computed on MNIST from here; but those of 1_a were computed on stand-in data" in mixed
+    assert "not how well the models do" in mixed
     assert book.data_note([run_of(STAND_IN)]).startswith(":::{warning}")
     assert "not run" in book.data_note([])
 

@@ -37,7 +37,7 @@ def page(chapter, *records, committed=()):
 
 def test_values_stand_against_what_is_expected(chapter):
     text = page(chapter, record())
-    assert "| [1_a](../notebooks/1_a.ipynb) | full | 2026-01-02 | real | 60 s | 400 MiB |" in text
+    assert "| [1](../notebooks/1_a.ipynb) | full | 2026‑01‑02 | real | 60 s | 400 MiB |" in text
     assert "4 of 4 hold" in text
     assert "| `accuracy` | 0.5000 | band of 5 seeds 0." in text
     assert "| `parameters` | 12 | 12 | yes |" in text
@@ -56,14 +56,21 @@ def test_the_documents_times_stand_beside_ours_only_where_they_can_be_compared(c
 def test_the_newest_run_is_shown_and_the_trend_has_all(chapter):
     older = record("2025-01-02T03:04:05+00:00", accuracy=0.4321)
     text = page(chapter, record(), older, committed=[record(), older])
-    assert text.count("### 1_a, full") == 1
+    assert text.count("### 1_a, full, real data") == 1
     assert "0.4321" not in text.partition("## Over time")[0]
     assert "accuracy 0.4321" in text
-    assert ":alt: Time and main value by date, a column for each notebook: 1_a, 2 runs" in text
+    assert ":alt: Time and main value by date, a row for each notebook: 1_a, 2 runs" in text
     picture = trend.draw([record(), older], {"1_a": "accuracy"})
     assert picture == trend.draw([record(), older], {"1_a": "accuracy"})
     assert picture.startswith(b"<?xml")
     assert b"Date" not in picture.partition(b"<defs>")[0]
+
+
+def test_a_kept_run_on_real_data_stands_beside_one_on_the_stand_in(chapter):
+    text = page(chapter, record(real=False), record("2025-01-02T03:04:05+00:00", epoch_seconds=8.0))
+    assert "### 1_a, full, stand-in data" in text
+    assert "### 1_a, full, real data" in text
+    assert "| 8 s | 8 s | 1 times |" in text
 
 
 def test_a_failed_run_is_told(chapter):
