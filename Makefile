@@ -51,11 +51,12 @@ lock: .venv/.ready ## resolve pyproject.toml into requirements.txt again
 clean: ## remove the book and the runs (submissions and the gradebook in work/ stay)
 	rm -rf _build work/book work/runs work/pins
 
-# The environment: made once, and again when the lock file or the packages change
+# The environment: made once, and again when the lock file or the packages change. The lock has all
+# that is needed, and leaves out what pyproject.toml overrides: so no dependencies beside it
 .venv/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --requirement requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -97,7 +97,9 @@ def _environment(folder: Path, seed: int) -> dict[str, str]:
     environment.pop("COURSE_DATA", None)
     if (folder / "data").exists():
         environment["COURSE_DATA"] = str(folder / "data")
+    (folder / "tmp").mkdir()
     return environment | {
+        "TMPDIR": str(folder / "tmp"),  # what TensorFlow leaves there goes with the folder
         "PYTHONPATH": str(folder),
         "KERAS_HOME": str(folder / "keras"),
         "COURSE_DOWNLOAD": "never",

@@ -74,6 +74,7 @@ def warm_nest(kernels: int, say: Callable[[str], None]) -> Nest | None:
     """
     if kernels < 2 or driver_sees_gpu():
         return None
+    say("starting a warm process, which imports TensorFlow once for all")
     try:
         # Variables that packages read when they are imported
         return Nest(IMPORTED, os.environ | BAR_AT_ONCE | {"TF_CPP_MIN_LOG_LEVEL": "3"})
