@@ -113,15 +113,18 @@ def _check_size(message: bytes, tree: int, caps: Caps) -> None:
             raise CodecError(f"larger than {mib:g} MiB")
 
 
-def decode(message: bytes, caps: Caps = CAPS) -> Any:
+def decode(
+    message: bytes, caps: Caps = CAPS, resolve: Callable[[Handle], Any] | None = None
+) -> Any:
     """Read a message.
 
     Args:
         message: what `encode` returned, or anything else that claims to be so.
         caps: what it may be at most.
+        resolve: turns a handle into what stands for it here; without it handles stay `Handle`.
 
     Returns:
-        The value; handles and exceptions as `Handle` and `Raised`.
+        The value; an exception as `Raised`.
 
     Raises:
         CodecError: it is no message, or too large.
@@ -143,7 +146,7 @@ def decode(message: bytes, caps: Caps = CAPS) -> Any:
             place += length
         if place != len(message):
             raise CodecError("more bytes than it says")
-        return _Reader(arrays, caps).value(tree, 0)
+        return _Reader(arrays, caps, resolve).value(tree, 0)
     except CodecError:
         raise
     except Exception as error:  # whatever a forged message trips over, it is no message
@@ -292,9 +295,12 @@ def _extended() -> dict[str, np.dtype]:
 class _Reader:
     """Reads one tree, that anyone may have written."""
 
-    def __init__(self, arrays: list[bytes], caps: Caps):
+    def __init__(
+        self, arrays: list[bytes], caps: Caps, resolve: Callable[[Handle], Any] | None = None
+    ):
         self._arrays = arrays
         self._caps = caps
+        self._resolve = resolve or (lambda handle: handle)
         self._items = 0
         self._used: set[int] = set()
 
@@ -371,7 +377,7 @@ class _Reader:
     def _handle(self, depth: int, number: Any, kind: Any) -> Handle:
         if type(number) is not int or type(kind) is not str:
             raise CodecError("no handle")
-        return Handle(number, kind[:100])
+        return self._resolve(Handle(number, kind[:100]))
 
     def _raised(self, depth: int, names: Any, text: Any) -> Raised:
         if type(names) is not list or not all(type(name) is str for name in names):

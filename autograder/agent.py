@@ -1,0 +1,100 @@
+"""Answers the judge in the student's process: gives it values, and calls what the student wrote.
+
+What stands here protects nobody: it runs beside the student's code, which can change it at will.
+All that it can do with that is to send other values, which the judge reads as data.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+import traceback
+from typing import Any
+
+from autograder.codec import Handle, Raised
+from autograder.peer import Peer
+
+MOST_ITEMS = 100_000  # of what is asked for one after the other
+
+
+class Callback:
+    """A function of the judge's, for the student's code to call."""
+
+    def __init__(self, peer: Peer, number: int):
+        self._peer = peer
+        self._number = number
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        """Call it; its exceptions arrive as RuntimeError."""
+        return self._peer.ask("call", self._number, values, named)
+
+
+class Agent:
+    """Serves the judge with the names of one submission.
+
+    Args:
+        namespace: what the student's cells have defined.
+        connection: the end of a stream socket.
+    """
+
+    def __init__(self, namespace: dict[str, Any], connection: socket.socket):
+        self._namespace = namespace
+        self._kept: dict[int, Any] = {}
+        operations = {
+            "has": lambda name: name in self._namespace,
+            "name": lambda name: self._namespace[name],
+            "call": lambda number, values, named: self._kept[number](*values, **named),
+            "get": lambda number, name: getattr(self._kept[number], name),
+            "set": lambda number, name, value: setattr(self._kept[number], name, value),
+            "item": lambda number, key: self._kept[number][key],
+            "length": lambda number: len(self._kept[number]),
+            "items": self._items,
+            "contains": lambda number, value: value in self._kept[number],
+            "seed": seed,
+            "forget": self._kept.clear,
+        }
+        self._peer = Peer(connection, operations, self._keep, self._resolve, _error, _told)
+
+    def serve(self) -> None:
+        """Answer until the judge closes the connection."""
+        self._peer.serve()
+
+    def _keep(self, value: Any) -> Handle:
+        if isinstance(value, Callback):
+            return Handle(value._number)
+        number = len(self._kept) + 1
+        self._kept[number] = value
+        return Handle(number, type(value).__name__)
+
+    def _resolve(self, handle: Handle) -> Any:
+        if handle.number < 0:
+            return Callback(self._peer, handle.number)
+        return self._kept[handle.number]
+
+    def _items(self, number: int) -> list[Any]:
+        found = []
+        for item in self._kept[number]:
+            found.append(item)
+            if len(found) > MOST_ITEMS:
+                raise ValueError(f"more than {MOST_ITEMS:,} items")
+        return found
+
+
+def seed(number: int) -> None:
+    """Begin the random numbers of Python, NumPy, and Keras if it is here, at a number."""
+    random.seed(number)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(number % 2**32)
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(number % 2**32)
+
+
+def _error(what: Raised) -> Exception:
+    return RuntimeError(f"{what.names[0] if what.names else 'error'}: {what.text}")
+
+
+def _told(error: BaseException) -> Raised:
+    names = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return Raised(names, text.partition(": ")[2] or text)

@@ -1,0 +1,297 @@
+"""Test cells judge the code of another process by values alone."""
+
+import os
+import signal
+import socket
+import textwrap
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from autograder import judge
+from autograder.agent import Agent
+from autograder.codec import Raised, encode
+from autograder.judge import CannotJudge, Judge, Verdict
+from autograder.peer import LENGTH
+
+SETUP = ["import numpy as np", "DATA = [1, 2, 3]"]
+
+
+@contextmanager
+def submission(answer, setup=SETUP, seconds=5.0, process=False):
+    """Give a judge of what some cells have defined, run in a thread or in another process."""
+    ours, theirs = socket.socketpair()
+    namespace = {"__name__": "__main__"}
+
+    def serve():
+        exec(textwrap.dedent(answer), namespace)
+        Agent(namespace, theirs).serve()
+
+    if process:
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            try:
+                serve()
+            finally:
+                os._exit(0)
+        theirs.close()
+    else:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+    try:
+        yield Judge(ours, setup, seconds)
+    finally:
+        ours.close()
+        if process:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        else:
+            thread.join(timeout=5)
+            theirs.close()
+
+
+def verdict(answer, test, **options):
+    with submission(answer, **options) as made:
+        return made.run(textwrap.dedent(test), "test", 2)
+
+
+RIGHT = Verdict(2)
+
+
+def test_right_and_wrong_answers():
+    test = "def check():\n    assert double(4) == 8, 'double(4) should be 8'\ncheck()"
+    assert verdict("def double(x): return 2 * x", test) == RIGHT
+    wrong = verdict("def double(x): return x", test)
+    assert wrong == Verdict(0, "double(4) should be 8")
+    missing = verdict("", test)
+    assert missing == Verdict(0, "NameError: name 'double' is not defined")
+    failing = verdict("def double(x): raise NotImplementedError('later')", test)
+    assert failing == Verdict(0, "NotImplementedError: later")
+
+
+@pytest.mark.parametrize(
+    ("answer", "test"),
+    [
+        ("value = {'a': [1, (2,)]}", "assert value == {'a': [1, (2,)]}"),
+        ("import numpy as np\nx = np.eye(2)", "np.testing.assert_allclose(x, np.eye(2))"),
+        ("def f(x): return x.sum()", "assert f(np.arange(4.0)) == 6"),
+        ("def f(*, a, b=1): return a - b", "assert f(a=5, b=2) == 3"),
+        ("def f(g): return g(2) + g(3)", "assert f(lambda x: x**2) == 13"),
+        ("def f(g): return lambda x: g(g(x))", "assert f(lambda x: x + 1)(1) == 3"),
+        ("def f(): raise ValueError('no')", "try:\n    f()\nexcept ValueError as e:\n    assert 'no' in str(e)"),
+        ("def f(): raise KeyError('k')", "import pytest\nwith pytest.raises(LookupError):\n    f()"),
+        ("class A:\n    def __init__(self, n): self.n = n\n    def get(self): return self.n", "a = A(3)\nassert a.get() == a.n == 3"),
+        ("class A: pass", "a = A()\na.n = 4\nassert a.n == 4"),
+        ("class A:\n    def __getitem__(self, k): return k\n    def __len__(self): return 2\n    def __contains__(self, v): return True", "a = A()\nassert a['x'] == 'x' and len(a) == 2 and 5 in a"),
+        ("def f():\n    yield from (1, 2)", "assert list(f()) == [1, 2]"),
+        ("def same(x): return x\nclass A: pass\nthing = A()", "assert same(thing) is not None\nsame([thing])"),
+        ("DATA = 'changed'", "assert DATA == [1, 2, 3]"),
+        ("def f(): return print('noise')", "f()"),
+    ],
+)  # fmt: skip
+def test_what_tests_can_do_with_a_students_names(answer, test):
+    assert verdict(answer, test) == RIGHT
+
+
+LIES = """
+class Lie:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+    def __bool__(self): return True
+    def __float__(self): return 42.0
+    def __array__(self, dtype=None, copy=None):
+        import numpy as np
+        return np.full(2, 42.0)
+    def __lt__(self, other): return True
+    def __sub__(self, other): return 0
+    def __abs__(self): return 0
+    shape = (2,)
+    dtype = float
+def f(*_): return Lie()
+"""
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert f() == 42",
+        "assert 42 == f()",
+        "assert not f() != 42",
+        "assert f()",
+        "assert not f()",
+        "assert abs(f() - 42) < 1e-6",
+        "assert float(f()) == 42",
+        "assert f() < 43",
+        "np.testing.assert_allclose(f(), [42, 42])",
+        "np.testing.assert_equal(f(), 42)",
+        "np.testing.assert_array_equal(f(), [42, 42])",
+        "assert np.allclose(f(), 42)",
+        "assert np.asarray(f(), dtype=float).sum() == 84",
+        "assert f() in [42]",
+        "assert {42: 1}[f()]",
+        "import math\nassert math.isclose(f(), 42)",
+        "assert isinstance(f(), float)",
+        "assert sorted([f()]) == [42]",
+        "assert f().missing == 1",
+    ],
+)
+def test_an_object_that_lies_earns_nothing(test):
+    assert verdict(LIES, test).points == 0
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "import numpy.testing as t\nt.assert_allclose = lambda *a, **k: None",
+        "import builtins\nbuiltins.AssertionError = KeyError",
+        "import builtins\nbuiltins.abs = lambda x: 0",
+        "import autograder.judge as j\nj.Verdict = lambda *a, **k: None",
+    ],
+)
+def test_what_is_patched_in_the_other_process_changes_nothing_here(attack):
+    answer = f"{attack}\ndef f(): return 41"
+    test = "np.testing.assert_allclose(abs(f()), 42)"
+    assert verdict(answer, test, process=True).points == 0
+    assert verdict(answer.replace("41", "42"), test, process=True) == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("last", "points"),
+    [
+        ("1.5", 1.5),
+        ("7", 2),
+        ("-1", 0),
+        ("float('nan')", 0),
+        ("True", 2),
+        ("'text'", 2),
+        ("None", 2),
+    ],
+)
+def test_the_last_value_is_partial_credit(last, points):
+    assert verdict("", f"x = 1\n{last}").points == points
+
+
+def test_random_numbers_begin_at_the_name_of_the_test_in_both_processes():
+    answer = "import random, numpy as np\ndef f(): return random.random(), np.random.rand()"
+    test = "import random\nassert f() == (random.random(), np.random.rand())"
+    assert verdict(answer, test, process=True) == RIGHT
+    with submission(answer) as made:
+        first = made._evaluate(judge.ast.parse("f()"), "a")
+        made.run("0", "other", 1)
+        made.run("0", "other", 1)
+        assert made._evaluate(judge.ast.parse("f()"), "a") != first
+
+
+@pytest.mark.parametrize(
+    "death", ["import os\n    os._exit(0)", "import os, signal\n    os.kill(os.getpid(), 9)"]
+)
+def test_a_process_that_ends_earns_nothing_even_if_the_test_catches_all(death):
+    answer = f"def f():\n    {death}"
+    for test in ("f()", "try:\n    f()\nexcept Exception:\n    pass"):
+        found = verdict(answer, test, process=True)
+        assert (found.points, found.broken) == (0, True)
+        assert "ended the process" in found.message
+
+
+def test_an_endless_call_ends_in_time():
+    began = time.monotonic()
+    found = verdict("def f():\n    while True: pass", "f()", process=True, seconds=0.5)
+    assert found == Verdict(0, "This took longer than 0.5 s.", broken=True)
+    assert time.monotonic() - began < 5
+
+
+def test_calls_back_count_as_time_of_the_call():
+    answer = "def f(g):\n    while True: g()"
+    found = verdict(answer, "f(lambda: None)", process=True, seconds=0.5)
+    assert found.broken
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"x" * 100,
+        LENGTH.pack(2**40),
+        LENGTH.pack(3) + b"abc",
+        LENGTH.pack(len(encode(("answer",)))) + encode(("answer",)),
+        LENGTH.pack(len(encode(["answer", 1]))) + encode(["answer", 1]),
+        LENGTH.pack(len(encode(("raised", 1)))) + encode(("raised", 1)),
+        LENGTH.pack(len(encode(("ask", "run", ())))) + encode(("ask", "run", ())),
+        LENGTH.pack(len(encode(("ask", "call", 1)))) + encode(("ask", "call", 1)),
+        b"",
+    ],
+)
+def test_a_forged_reply_earns_nothing(reply):
+    ours, theirs = socket.socketpair()
+    made = Judge(ours, (), 5)
+
+    def forge():
+        theirs.recv(10_000)
+        theirs.sendall(reply)
+        theirs.close()
+
+    thread = threading.Thread(target=forge)
+    thread.start()
+    found = made.run("x = 1", "test", 2)
+    thread.join()
+    assert (found.points, found.broken) == (0, True)
+
+
+@pytest.mark.parametrize("number", ["-1", "-2", "0", "3", "'a'", "True"])
+def test_only_functions_that_were_passed_can_be_called_back(number):
+    answer = f"""
+    def f(g):
+        try:
+            return g._peer.ask("call", {number}, (), {{}})
+        except Exception as error:
+            return str(error)
+    """
+    found = verdict(answer, "secret = lambda: 'secret'\nassert f(lambda: 'mine') == 'mine'")
+    assert (found.points == 2) == (number == "-1")
+
+
+def test_exceptions_arrive_as_the_nearest_builtin_type_and_never_as_more():
+    assert isinstance(judge._local(Raised(("MyError", "IndexError", "Exception"), "x")), IndexError)
+    for names in (("KeyboardInterrupt",), ("SystemExit",), ("UnicodeDecodeError",), ("int",), ()):
+        error = judge._local(Raised(names, "x"))
+        assert isinstance(error, Exception), names
+        assert not isinstance(error, judge.PeerError)
+    assert isinstance(judge._local(Raised(("UnicodeDecodeError", "ValueError"), "x")), ValueError)
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("f(object())", "object is no data, and no function"),
+        ("try:\n    f(object())\nexcept Exception:\n    pass", "object is no data"),
+        ("f(np)", "module is no data"),
+        ("def f(:", "line 1"),
+    ],
+)
+def test_a_test_that_cannot_be_judged_is_its_authors_error(test, told):
+    with pytest.raises(CannotJudge, match=told):
+        verdict("def f(x): pass", test)
+
+
+def test_the_names_that_a_test_needs():
+    source = (
+        "import numpy as np\nlimit = 3\n"
+        "def check(x):\n    y = [f(i) for i in range(limit)]\n    return g(x).shape\n"
+        "class A:\n    z = h\ncheck(1)"
+    )
+    assert judge.needed(compile(source, "", "exec")) - {"__name__"} == {"f", "range", "g", "h"}
+
+
+def test_tests_do_not_see_each_others_names():
+    with submission("") as made:
+        assert made.run("x = 1", "one", 1) == Verdict(1)
+        assert made.run("x", "two", 1) == Verdict(0, "NameError: name 'x' is not defined")
+
+
+def test_an_array_of_objects_never_arrives():
+    answer = LIES + "\nimport numpy as np\ndef g(): return np.array([Lie()], dtype=object)"
+    assert verdict(answer, "assert np.allclose(g(), 42)").points == 0
+    assert np  # the judge's own
