@@ -6,13 +6,15 @@ All that it can do with that is to send other values, which the judge reads as d
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import sys
 import traceback
 from typing import Any
 
-from autograder.codec import Handle, Raised
+from autograder import models
+from autograder.codec import CodecError, Handle, Model, Raised
 from autograder.peer import Peer
 
 MOST_ITEMS = 100_000  # of what is asked for one after the other
@@ -60,14 +62,19 @@ class Agent:
         """Answer until the judge closes the connection."""
         self._peer.serve()
 
-    def _keep(self, value: Any) -> Handle:
+    def _keep(self, value: Any) -> Handle | Model:
         if isinstance(value, Callback):
             return Handle(value._number)
+        if models.is_model(value) and models.is_plain(value):
+            with contextlib.suppress(CodecError):
+                return models.pack(value)
         number = len(self._kept) + 1
         self._kept[number] = value
         return Handle(number, type(value).__name__)
 
-    def _resolve(self, handle: Handle) -> Any:
+    def _resolve(self, handle: Handle | Model) -> Any:
+        if isinstance(handle, Model):
+            return models.build_trusted(handle)
         if handle.number < 0:
             return Callback(self._peer, handle.number)
         return self._kept[handle.number]

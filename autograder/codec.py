@@ -70,6 +70,23 @@ class Handle:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A Keras model, described (`autograder.models`).
+
+    Attributes:
+        kind: "Sequential" or "Functional".
+        config: what Keras says of it, as JSON.
+        weights: its arrays.
+        code: of a class of its own; nobody but the student's process may run it.
+    """
+
+    kind: str
+    config: str
+    weights: tuple[np.ndarray, ...]
+    code: bytes = b""
+
+
+@dataclass(frozen=True)
 class Raised:
     """An exception of the other process.
 
@@ -82,13 +99,15 @@ class Raised:
     text: str
 
 
-def encode(value: Any, keep: Callable[[Any], Handle] | None = None, caps: Caps = CAPS) -> bytes:
+def encode(
+    value: Any, keep: Callable[[Any], Handle | Model] | None = None, caps: Caps = CAPS
+) -> bytes:
     """Write a value as a message.
 
     Args:
         value: the value.
-        keep: is given each object that can't cross, and returns the handle that crosses in its
-            place; without it such an object is an error.
+        keep: is given each object that can't cross, and returns the handle or the model that
+            crosses in its place; without it such an object is an error.
         caps: what the message may be at most.
 
     Raises:
@@ -114,14 +133,15 @@ def _check_size(message: bytes, tree: int, caps: Caps) -> None:
 
 
 def decode(
-    message: bytes, caps: Caps = CAPS, resolve: Callable[[Handle], Any] | None = None
+    message: bytes, caps: Caps = CAPS, resolve: Callable[[Handle | Model], Any] | None = None
 ) -> Any:
     """Read a message.
 
     Args:
         message: what `encode` returned, or anything else that claims to be so.
         caps: what it may be at most.
-        resolve: turns a handle into what stands for it here; without it handles stay `Handle`.
+        resolve: turns a handle or a model into what stands for it here; without it they stay as
+            they are.
 
     Returns:
         The value; an exception as `Raised`.
@@ -160,7 +180,7 @@ def _no_constant(name: str) -> Any:
 class _Writer:
     """Writes one value: the tree, and the arrays behind it."""
 
-    def __init__(self, keep: Callable[[Any], Handle] | None, caps: Caps):
+    def __init__(self, keep: Callable[[Any], Handle | Model] | None, caps: Caps):
         self._keep = keep
         self._caps = caps
         self._items = 0
@@ -201,6 +221,9 @@ class _Writer:
             return ["ellipsis"]
         if kind is Handle:
             return ["handle", value.number, _text(value.kind)]
+        if kind is Model:
+            parts = (value.config, list(value.weights), value.code)
+            return ["model", value.kind, *(self.tree(part, depth + 1) for part in parts)]
         if kind is Raised:
             return ["raised", [_text(name) for name in value.names], _text(value.text)]
         if kind is np.ndarray:
@@ -268,8 +291,7 @@ class _Writer:
     def _other(self, value: Any) -> Any:
         if self._keep is None:
             raise CodecError(f"an object of the type {_text(type(value).__name__)} can't cross")
-        handle = self._keep(value)
-        return ["handle", handle.number, _text(handle.kind)]
+        return self.tree(self._keep(value), 0)
 
 
 def _text(text: str) -> str:
@@ -296,7 +318,10 @@ class _Reader:
     """Reads one tree, that anyone may have written."""
 
     def __init__(
-        self, arrays: list[bytes], caps: Caps, resolve: Callable[[Handle], Any] | None = None
+        self,
+        arrays: list[bytes],
+        caps: Caps,
+        resolve: Callable[[Handle | Model], Any] | None = None,
     ):
         self._arrays = arrays
         self._caps = caps
@@ -379,6 +404,16 @@ class _Reader:
             raise CodecError("no handle")
         return self._resolve(Handle(number, kind[:100]))
 
+    def _model(self, depth: int, kind: Any, *parts: Any) -> Any:
+        config, weights, code = self._values(list(parts), depth)
+        if kind not in ("Sequential", "Functional") or type(config) is not str:
+            raise CodecError("no model")
+        if type(weights) is not list or type(code) is not bytes:
+            raise CodecError("no model")
+        if not all(type(weight) is np.ndarray for weight in weights):
+            raise CodecError("no model")
+        return self._resolve(Model(kind, config, tuple(weights), code))
+
     def _raised(self, depth: int, names: Any, text: Any) -> Raised:
         if type(names) is not list or not all(type(name) is str for name in names):
             raise CodecError("no exception")
@@ -445,28 +480,9 @@ class _Reader:
 # What a message may hold; nothing else of the reader can be named by one
 KINDS = frozenset(
     [
-        "int",
-        "float",
-        "complex",
-        "bytes",
-        "bytearray",
-        "list",
-        "tuple",
-        "set",
-        "frozenset",
-        "dict",
-        "range",
-        "slice",
-        "ellipsis",
-        "handle",
-        "raised",
-        "array",
-        "scalar",
-        "dtype",
-        "tf.DType",
-        "tf.TensorShape",
-        "tf.Tensor",
-        "tf.Variable",
-        "tf.strings",
+        *("int", "float", "complex", "bytes", "bytearray", "range", "slice", "ellipsis"),
+        *("list", "tuple", "set", "frozenset", "dict", "handle", "model", "raised"),
+        *("array", "scalar", "dtype"),
+        *("tf.DType", "tf.TensorShape", "tf.Tensor", "tf.Variable", "tf.strings"),
     ]
 )

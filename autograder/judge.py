@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograder import models
 from autograder.agent import seed
-from autograder.codec import CodecError, Handle, Raised
+from autograder.codec import CodecError, Handle, Model, Raised
 from autograder.peer import OutOfTime, Peer, PeerError
 
 SECONDS = 60.0  # of one test cell
@@ -116,7 +117,8 @@ class Judge:
     ):
         self._seconds = seconds
         self._kept: list[Callable[..., Any]] = []
-        self._cannot: str | None = None
+        self._cannot: str | None = None  # why the test in hand can't be run
+        self._refused: str | None = None  # what the last answer held that can't be taken
         operations = {"call": self._call_back}
         self._peer = Peer(connection, operations, self._keep, self._resolve, _local)
         self._setup: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
@@ -131,11 +133,17 @@ class Judge:
             PeerError: it can't be asked any more.
             Exception: what the student's code has raised.
         """
+        self._refused = None
         try:
-            return self._peer.ask(operation, *values, seconds=self._seconds)
+            answer = self._peer.ask(operation, *values, seconds=self._seconds)
         except CodecError as error:
             self._cannot = f"what the test passes to the student's code can't cross: {error}"
             raise CannotJudge(self._cannot) from None
+        if self._refused:
+            raise RemoteError(
+                f"Your code returned {self._refused}. Only models of Keras's own layers can be graded."
+            )
+        return answer
 
     def run(self, source: str, name: str, points: float) -> Verdict:
         """Run a test cell.
@@ -189,16 +197,24 @@ class Judge:
         exec(parts[0], namespace)
         return eval(parts[1], namespace) if last else None
 
-    def _keep(self, value: Any) -> Handle:
-        """Return the handle of what goes to the student's process without being data."""
+    def _keep(self, value: Any) -> Handle | Model:
+        """Return what stands for an object that goes to the student's process."""
         if type(value) is Remote:
             return value._handle
+        if models.is_model(value):
+            return models.pack(value, with_class=True)
         if not callable(value) or isinstance(value, type | types.ModuleType):
             raise CodecError(f"{type(value).__name__} is no data, and no function")
         self._kept.append(value)
         return Handle(-len(self._kept))
 
-    def _resolve(self, handle: Handle) -> Any:
+    def _resolve(self, handle: Handle | Model) -> Any:
+        if isinstance(handle, Model):
+            try:
+                return models.build(handle)
+            except CodecError as error:
+                self._refused = str(error)
+                return None
         if handle.number < 0:
             return self._function(handle.number)
         return Remote(self, handle)

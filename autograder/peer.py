@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autograder.codec import CAPS, Caps, CodecError, Handle, Raised, decode, encode
+from autograder.codec import CAPS, Caps, CodecError, Handle, Model, Raised, decode, encode
 
 LENGTH = struct.Struct(">Q")
 ASK, ANSWER, RAISED = "ask", "answer", "raised"
@@ -37,8 +37,8 @@ class Peer:
     Args:
         connection: a stream socket.
         operations: what the other end may ask, by name; the functions get the values that it sent.
-        keep: is given each object that can't cross, and returns the handle that does.
-        resolve: turns a handle that arrives into what stands for it here.
+        keep: is given each object that can't cross, and returns the handle or model that does.
+        resolve: turns a handle or model that arrives into what stands for it here.
         raised: turns an exception of the other end into one to raise here.
         tell: turns an exception of an operation into what crosses.
         caps: what a message may be at most.
@@ -48,8 +48,8 @@ class Peer:
         self,
         connection: socket.socket,
         operations: Mapping[str, Callable[..., Any]],
-        keep: Callable[[Any], Handle] | None = None,
-        resolve: Callable[[Handle], Any] | None = None,
+        keep: Callable[[Any], Handle | Model] | None = None,
+        resolve: Callable[[Handle | Model], Any] | None = None,
         raised: Callable[[Raised], Exception] | None = None,
         tell: Callable[[BaseException], Raised] | None = None,
         caps: Caps = CAPS,

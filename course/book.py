@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from course import checks, ledger, notebooks, results, trend
-from course.runs import Paths, Record, code_digest, write_atomically
+from course.runs import Paths, Record, code_digest, code_inputs, write_atomically
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -31,8 +31,8 @@ class BookError(Exception):
 def adopted(chapters: Iterable[Path], folder: Path | None) -> dict[Path, Record]:
     """Return the records of runs made elsewhere that a book can show instead of its own.
 
-    These are runs that passed, of the code that a chapter has now, with the executed notebook
-    beside the record, as `course check` leaves them.
+    These are runs that passed, of the code that a chapter, its modules and its records have now,
+    with the executed notebook beside the record, as `course check` leaves them.
 
     Args:
         chapters: the notebooks.
@@ -43,7 +43,8 @@ def adopted(chapters: Iterable[Path], folder: Path | None) -> dict[Path, Record]
         record = Record.load(folder / f"{chapter.stem}.json")
         if record is None or record.status != "passed":
             continue
-        same = record.inputs.get("code") == code_digest(notebooks.read(chapter))
+        now = code_inputs(chapter, notebooks.read(chapter)) | {"seed": 0}
+        same = all(record.inputs.get(name) == digest for name, digest in now.items())
         if same and (folder / f"{chapter.stem}.ipynb").exists():
             found[chapter] = record
     return found
@@ -122,10 +123,14 @@ def check_configuration(root: Path) -> None:
     Raises:
         BookError: the configuration can't be read.
         LedgerError: a ledger can't be read.
+        CheckError: what is expected of a chapter can't be read.
     """
     _config(root)
     _toc(root)
     ledger.load_all(root / "book/ledger")
+    for chapter in notebooks.find_chapters(Paths(root).notebooks):
+        checks.load(chapter)
+        checks.load_spreads(chapter)
 
 
 def _read_yaml(path: Path) -> dict:

@@ -69,7 +69,8 @@ def bring_up_to_date(
                 f"{dataset}.npz, or connect to the internet"
             )
     if way.scheduler is not None:  # what is asked of its workers, not what this machine has
-        facts = {chapter: known | {"GPU": profile == "full"} for chapter, known in facts.items()}
+        gpu = profile == "full" or way.require_gpu
+        facts = {chapter: known | {"GPU": gpu} for chapter, known in facts.items()}
     records, waiting = {}, []
     for chapter in chosen:
         name = catalogue.name(chapter)

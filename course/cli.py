@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -53,7 +53,7 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         min=1,
-        help="Notebooks that run at a time. Default: one per core in smoke without a GPU, else 1.",
+        help="Notebooks that run at a time, if memory allows. Default: one per core in smoke without a GPU, else 1.",
     ),
 ]
 RequireGpu = Annotated[
@@ -313,17 +313,22 @@ def _way(
     ):  # a cluster's workers look for themselves
         say("course: --require-gpu: TensorFlow sees no GPU here")
         raise typer.Exit(1)
+    if jobs and scheduler is not None:
+        raise typer.BadParameter(
+            "a cluster runs as many at a time as its workers have threads", param_hint="--jobs"
+        )
     return Way(force, limit, jobs, scheduler, require_gpu)
 
 
 def _publish(records: list[Record], root: Path) -> None:
-    """Keep the records of runs that passed in book/results."""
+    """Keep the records of the chapters that passed in book/results."""
     for record in records:
-        if record.status == "passed":
+        if record.status == "passed" and "/" not in record.notebook:
             when = record.started[:16].replace(":", "")
-            name = f"{when}_{record.notebook.replace('/', '_')}_{record.profile}.json"
-            record.save(root / "book/results" / name)
-            say(f"kept book/results/{name}")
+            path = root / "book/results" / f"{when}_{record.notebook}_{record.profile}.json"
+            # The address of a worker is nobody's business
+            replace(record, worker="a worker" if record.worker else None).save(path)
+            say(f"kept {path.relative_to(root)}")
 
 
 def _measure_spreads(
@@ -364,7 +369,7 @@ def build_book(
     executed: Annotated[
         Path | None,
         typer.Option(
-            help="A folder with runs made elsewhere. Those of today's code are shown, not run again.",
+            help="A folder with runs made elsewhere. Those of the code of now are shown, not run again.",
             show_default="none",
         ),
     ] = None,
@@ -385,6 +390,8 @@ def build_book(
     with _alone(root):
         chapters = _chapters(None, root)
         taken = book.adopted(chapters, executed)
+        if executed and not taken:
+            say(f"{executed}: no run there is one of the code of now")
         for record in taken.values():
             say(
                 f"{record.notebook} ({record.profile}): as run on {record.started[:10]}, {record.device}"

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -38,7 +39,8 @@ def pack(
         profile: of the run.
         root: the folder of the project.
         facts: `runs.inputs` of the notebook.
-        order: more for `main`: `time_limit` in seconds or None, `require_gpu`.
+        order: more for `main`: `time_limit` in seconds or None; `require_gpu`, whether to refuse
+            a machine where TensorFlow sees none; `gpu`, whether the worker announces one.
     """
     folder = notebook.parent
     if catalogue.kind(notebook) == "chapter":
@@ -91,7 +93,10 @@ def tell(**what: Any) -> None:
 
 
 def main() -> int:
-    """Run what was unpacked in the current folder; end when stdin does, and then leave nothing."""
+    """Run what was unpacked in the current folder.
+
+    It ends when stdin does, or by a signal, with all that it has started; then it leaves nothing.
+    """
     stop = threading.Event()
 
     def watch() -> None:
@@ -101,6 +106,14 @@ def main() -> int:
         stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
+    interrupted = []
+
+    def interrupt(number: int, frame: Any) -> None:
+        interrupted.append(number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, interrupt)
     order = json.loads(Path(ORDER).read_text())
     notebook = Path(order["notebook"])
     try:
@@ -125,6 +138,9 @@ def main() -> int:
         )
     except Stopped:
         shutil.rmtree(Path.cwd(), ignore_errors=True)  # who started us may not be able to
+        for number in interrupted:  # so that who started us sees why
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         return 0
     except (CellError, CheckError, DataError, NotebookError, OSError) as error:
         tell(wrong=str(error))

@@ -32,7 +32,9 @@ def results_page(
         for path in chapters
         if path.exists()
     }
-    once = {(r.notebook, r.profile, r.started): r for r in records}  # a kept run may be this one
+    # A kept run may be this one; and a chapter may be gone
+    once = {(r.notebook, r.profile, r.started): r for r in records if r.notebook in known}
+    committed = [record for record in committed if record.notebook in known]
     newest: dict[tuple[str, str, bool], Record] = {}
     for record in once.values():
         newest.setdefault((record.notebook, record.profile, record.real_data), record)
@@ -54,12 +56,12 @@ _NOTHING = (Expectations(), {})
 
 def _judged(record: Record, expectations: Expectations, spreads: dict[str, Spread]) -> list[Judged]:
     limits = expectations.limits[record.profile]
-    used, seconds = record.peak_memory_mib or 0, record.seconds
-    return [
-        *checks.judge(expectations, spreads, record.profile, record.real_data, record.metrics),
-        Judged("memory", f"at most {limits.memory_mib:,.0f} MiB", used <= limits.memory_mib),
-        Judged("time", f"at most {limits.seconds:,.0f} s", seconds <= limits.seconds),
-    ]
+    found = checks.judge(expectations, spreads, record.profile, record.real_data, record.metrics)
+    if used := record.peak_memory_mib:
+        told = f"at most {limits.memory_mib:,.0f} MiB"
+        found.append(Judged("memory", told, used <= limits.memory_mib))
+    told = f"at most {limits.seconds:,.0f} s"
+    return [*found, Judged("time", told, record.seconds <= limits.seconds)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

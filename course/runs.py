@@ -121,13 +121,9 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
     notebook = notebooks.read(chapter)
     if catalogue.kind(chapter) == "chapter":
         notebooks.check(notebook, chapter)
-    source = notebooks.python_source(notebook)
-    modules = notebooks.imported_modules(source, Path(__file__).parent)
     lock = root / "requirements.txt"
     return {
-        "code": code_digest(notebook),
-        "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
-        "records": {path.name: _digest(path.read_bytes()) for path in files_of(chapter.stem)},
+        **code_inputs(chapter, notebook),
         "lock file": _digest(lock.read_bytes()) if lock.exists() else None,
         "data": {name: data.find_source(name).sha256 for name in notebooks.datasets(notebook)},
         "profile": profile,
@@ -137,6 +133,21 @@ def inputs(chapter: Path, profile: str, root: Path) -> dict[str, Any]:
             "Python": ".".join(platform.python_version_tuple()[:2]),
             **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
         },
+    }
+
+
+def code_inputs(chapter: Path, notebook: Any) -> dict[str, Any]:
+    """Return digests of the code that runs in a chapter, and of the records that it reads.
+
+    Args:
+        chapter: its file.
+        notebook: its content.
+    """
+    modules = notebooks.imported_modules(notebooks.python_source(notebook), Path(__file__).parent)
+    return {
+        "code": code_digest(notebook),
+        "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
+        "records": {path.name: _digest(path.read_bytes()) for path in files_of(chapter.stem)},
     }
 
 
@@ -159,6 +170,8 @@ def reason_to_run(chapter: Path, profile: str, paths: Paths, now: dict[str, Any]
         return "it has not run yet"
     if last.status != "passed":
         return "its last run failed"
+    if last.worker:  # what a cluster had is no reason to run it here, nor the other way round
+        now = {name: digest for name, digest in now.items() if name != "GPU"}
     changed = [name for name, digest in now.items() if last.inputs.get(name) != digest]
     return f"changed: {', '.join(changed)}" if changed else None
 
@@ -268,7 +281,10 @@ def run_chapters(
         DataError: the data in COURSE_DATA is wrong.
     """
     display, stop = Display(say), threading.Event()
-    jobs = max(1, min(jobs, _fit_in_memory(chapters, profile, paths)))
+    wanted = min(jobs, len(chapters))
+    jobs = max(1, min(wanted, _fit_in_memory(chapters, profile, paths)))
+    if jobs < wanted:
+        say(f"{jobs} at a time, since there is memory for no more")
 
     def run(chapter: Path) -> Record:
         if stop.is_set():

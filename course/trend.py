@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from course.checks import is_number
 from course.runs import Record
 
 MARKS = {"smoke": "^", "quick": "s", "full": "o"}  # for each profile
@@ -43,7 +44,8 @@ def draw(records: Sequence[Record], main: Mapping[str, str]) -> bytes:
                 dates = [datetime.fromisoformat(run.started) for run in some]
                 style: dict[str, Any] = {"marker": MARKS[profile], "color": colours[profile]}
                 (lines[profile],) = time.plot(dates, [run.seconds for run in some], **style)
-                kept = [run.metrics.get(main.get(name, ""), float("nan")) for run in some]
+                kept = [run.metrics.get(main.get(name, "")) for run in some]
+                kept = [value if is_number(value) else float("nan") for value in kept]
                 quality.plot(dates, kept, **style)
                 quality.margins(x=0.15)
                 time.margins(x=0.15)

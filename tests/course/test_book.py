@@ -8,7 +8,7 @@ import yaml
 from nbformat.v4 import new_output
 
 from course import book, notebooks
-from course.runs import Record, code_digest
+from course.runs import Record, code_inputs
 
 REAL = {"description": "MNIST from here", "real": True}
 STAND_IN = {"description": "stand-in for MNIST", "real": False}
@@ -134,11 +134,14 @@ def test_a_page_whose_chapter_changed_while_it_ran_shows_what_ran(project):
 def test_runs_made_elsewhere_are_shown_if_they_are_of_todays_code(project):
     folder = project.root / "gpu"
     folder.mkdir()
-    for name, status in (("1_a", "passed"), ("2_b", "passed"), ("3_c", "failed"), ("4_d", "none")):
+    cases = {"1_a": "passed", "2_b": "passed", "3_c": "failed", "4_d": "none", "5_e": "passed"}
+    for name, status in cases.items():
         chapter = project.add(name, "'mark'")
         ran = notebooks.read(chapter)
         ran.cells[-1].outputs = [new_output("stream", text="made elsewhere")]
-        facts = {"code": code_digest(ran)}
+        facts = code_inputs(chapter, ran) | {"seed": 0, "GPU": True}
+        if name == "5_e":
+            facts["course"] = {"guard.py": "an older digest"}
         if name == "2_b":
             project.add(name, "'another mark'")
         if status != "none":
@@ -150,7 +153,7 @@ def test_runs_made_elsewhere_are_shown_if_they_are_of_todays_code(project):
     assert book.adopted(chapters, None) == book.adopted(chapters, project.root / "none") == {}
     stage = book.stage(project.root, "smoke", folder)
     shown = [(stage / f"notebooks/{chapter.name}").read_text() for chapter in chapters]
-    assert ["made elsewhere" in page for page in shown] == [True, False, False, False]
+    assert ["made elsewhere" in page for page in shown] == [True, False, False, False, False]
     runs = book.records(project.root, "smoke", folder)
     assert [(run.notebook, run.profile) for run in runs] == [("1_a", "full")]
 

@@ -87,12 +87,15 @@ def test_every_fault_is_told_in_one_line_and_the_others_still_run(project):
     assert last == "1 of 9 notebooks pass their checks in smoke"
 
 
-def test_published_records_are_kept(project):
+def test_records_of_chapters_are_published(project):
     for name in ("1_a", "2_b"):
         project.add(name, KEEP.format(0.5))
-    code, failed, last = check(project, "--publish", "notebooks/2_b.ipynb")
+    add_exercise(project, "1_a")
+    chosen = ("notebooks/2_b.ipynb", "notebooks/exercises/1_a/1_a.ipynb")
+    code, failed, last = check(project, "--publish", *chosen)
     assert (code, failed) == (0, [])
-    assert last == "1 of 1 notebooks pass their checks in smoke"
+    assert last == "2 of 2 notebooks pass their checks in smoke"
+    # An exercise has no page of results
     (kept,) = (project.root / "book/results").iterdir()
     assert kept.name.endswith("_2_b_smoke.json")
 

@@ -189,7 +189,7 @@ def test_full_runs_wait_for_a_worker_with_a_gpu(project, workers):
     with started(project, "run", "--profile", "full", "--scheduler", workers.address) as command:
         stderr = project.root / "stderr"
         until(lambda: "waiting for one" in stderr.read_text())
-        assert f"dask worker {workers.address} --resources GPU=1" in stderr.read_text()
+        assert f"dask worker {workers.address} --nthreads 1 --resources GPU=1" in stderr.read_text()
         able = workers.worker("--resources", "GPU=1")
         assert command.wait(timeout=120) == 0
         assert plain.poll() is able.poll() is None
@@ -200,6 +200,28 @@ def test_full_runs_wait_for_a_worker_with_a_gpu(project, workers):
     done = project.course("run", *options)
     assert done.returncode == 2
     assert done.stderr.strip().endswith("it announces a GPU, and TensorFlow sees none there")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_ended_from_outside_begins_again_and_the_others_go_on(project, workers):
+    (project.root / "wait").touch()
+    project.add("1_a", WAITS.format(folder=str(project.root), name="1_a"))
+    project.add("2_b", WHERE)
+    worker = workers.worker()
+    with started(project, "run", "--profile", "smoke", "--scheduler", workers.address) as command:
+        began = project.root / "1_a.began"
+        until(lambda: began.exists() and began.read_text())
+        kernel = psutil.Process(int(began.read_text()))
+        [run] = psutil.Process(worker.pid).children()
+        assert "course.parcel" in run.cmdline()
+        run.terminate()
+        until(lambda: not kernel.is_running())
+        (project.root / "wait").unlink()
+        assert command.wait(timeout=120) == 0, (project.root / "stderr").read_text()
+    told = (project.root / "stderr").read_text()
+    assert re.search(r"1_a \(smoke\): interrupted on tcp://127.0.0.1:\d+; again", told)
+    assert "1_a (smoke): passed" in told
+    assert "2_b (smoke): passed" in told
 
 
 @pytest.mark.slow
@@ -222,6 +244,7 @@ def test_a_lost_scheduler_is_told_in_a_line(project, workers):
         ("nonsense://", "'nonsense://' is no address such as tcp://"),
         ("", "'' is no address such as tcp://"),
         ("nowhere", "'nowhere' is no address such as tcp://"),
+        ("tls://127.0.0.1:1", "tls://127.0.0.1:1: no scheduler answers"),
     ],
 )
 def test_no_scheduler_is_told_in_a_line(project, monkeypatch, address, told):
@@ -232,8 +255,21 @@ def test_no_scheduler_is_told_in_a_line(project, monkeypatch, address, told):
         cluster.run_chapters(facts, "smoke", project.paths, address)
 
 
+def test_what_is_no_scheduler_does_not_keep_us_waiting(project, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    chapter = project.add("1_a", "1")
+    facts = {chapter: runs.inputs(chapter, "smoke", project.root)}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(cluster.ClusterError, match="no scheduler answers"):
+            cluster.run_chapters(facts, "smoke", project.paths, address)
+
+
 def test_a_wrong_address_is_no_traceback(project):
     project.add("1_a", "1")
+    both = project.course("run", "--scheduler", "tcp://127.0.0.1:1", "--jobs", "2")
+    assert both.returncode == 2
+    assert "a cluster runs as many" in both.stderr
     done = project.course("run", "--scheduler", "nonsense://")
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith("course: 'nonsense://' is no address")
@@ -244,7 +280,7 @@ def test_a_worker_with_other_packages_is_refused(project, tmp_path):
     facts = runs.inputs(project.add("1_a", "1"), "smoke", project.root)
     facts["versions"]["keras"] = "2.0"
     chapter = project.root / "notebooks/1_a.ipynb"
-    order = {"time_limit": None, "require_gpu": False, "jobs": 1}
+    order = {"time_limit": None, "require_gpu": False, "gpu": False, "jobs": 1}
     files = parcel.pack(chapter, "smoke", project.root, facts, **order)
     folder = tmp_path / "there"
     for name, content in files.items():

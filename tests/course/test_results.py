@@ -75,7 +75,20 @@ def test_a_kept_run_on_real_data_stands_beside_one_on_the_stand_in(chapter):
 
 def test_a_failed_run_is_told(chapter):
     bad = Record("1_a", "smoke", "failed", "2026-01-02T03:04:05+00:00", 3.0, failure="cell 1: x")
-    assert "| 3 s | – MiB | failed |" in page(chapter, bad)
+    text = page(chapter, bad)
+    assert "| 3 s | – MiB | failed |" in text
+    assert "| `memory` |" not in text  # nobody has measured it
+
+
+def test_records_of_chapters_that_are_gone_are_not_shown(chapter):
+    gone = Record("9_z", "full", "passed", "2026-01-02T03:04:05+00:00", 3.0)
+    text = page(chapter, record(), gone, committed=[record(), gone])
+    assert "9_z" not in text
+
+
+def test_a_value_that_is_no_number_leaves_a_gap_in_the_plot():
+    records = [record(accuracy=None), record(accuracy="none")]
+    assert trend.draw(records, {"1_a": "accuracy"})
 
 
 def test_the_documents_times_are_those_that_the_chapters_keep():

@@ -65,6 +65,16 @@ def test_other_data_need_a_run(project, ran, monkeypatch):
     assert rerun_reason(project, ran) == "changed: data"
 
 
+def test_a_gpu_of_a_cluster_is_no_reason_to_run_here(project, ran):
+    record = Record.load(project.paths.record(ran, "smoke"))
+    record.inputs["GPU"] = True
+    record.save(project.paths.record(ran, "smoke"))
+    assert rerun_reason(project, ran) == "changed: GPU"
+    record.worker = "tcp://10.0.0.1:1"
+    record.save(project.paths.record(ran, "smoke"))
+    assert rerun_reason(project, ran) is None
+
+
 def test_a_module_of_course_needs_a_run_of_what_imports_it(project, ran):
     used = inputs(ran, "smoke", project.root)["course"]
     assert {"__init__.py", "data.py", "stand_in.py"} <= set(used)
