@@ -5,7 +5,7 @@ BIN      = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test fast lint format run ledger speed exercises bank lab lock clean
+.PHONY: help book test fast lint format run ledger speed exercises bank sandbox lab lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ exercises: .venv/.ready ## make notebooks/exercises from solutions
 
 bank: .venv/.ready ## grade the bank of right and wrong answers with nbgrader
 	$(BIN)/autograder bank
+
+sandbox: ## install bubblewrap, which the sandbox for students' code is made of (Debian, Ubuntu)
+	tools/install_sandbox.sh
 
 lab: .venv/.ready ## open JupyterLab
 	$(BIN)/jupyter lab

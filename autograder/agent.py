@@ -11,6 +11,7 @@ import random
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from autograder import models
@@ -38,9 +39,15 @@ class Agent:
     Args:
         namespace: what the student's cells have defined.
         connection: the end of a stream socket.
+        run: runs a cell and returns its outputs; without it cells can't be run.
     """
 
-    def __init__(self, namespace: dict[str, Any], connection: socket.socket):
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        connection: socket.socket,
+        run: Callable[[str], list[dict[str, Any]]] | None = None,
+    ):
         self._namespace = namespace
         self._kept: dict[int, Any] = {}
         operations = {
@@ -56,6 +63,8 @@ class Agent:
             "seed": seed,
             "forget": self._kept.clear,
         }
+        if run:
+            operations["run"] = run
         self._peer = Peer(connection, operations, self._keep, self._resolve, _error, _told)
 
     def serve(self) -> None:

@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -61,6 +61,8 @@ class Nest:
         modules: what it imports, by their full names; those that are not installed are left out.
         environment: of the nest while it imports; by default that of this process.
         patience: seconds that the imports may take.
+        wrap: turns its command line into one that runs it elsewhere, such as in a sandbox; it is
+            also given the folder of the socket, which both sides must see at the same path.
 
     Raises:
         WarmError: it can't fork safely here, or did not get ready; the message says why.
@@ -71,15 +73,19 @@ class Nest:
         modules: Sequence[str],
         environment: Mapping[str, str] | None = None,
         patience: float = 120,
+        wrap: Callable[[Path, list[str]], list[str]] | None = None,
     ):
         if reason := unsafe():
             raise WarmError(reason)
         self._folder = tempfile.TemporaryDirectory(prefix="nest")
         self.address = str(Path(self._folder.name) / "socket")
         self._log = Path(self._folder.name) / "log"
+        command = [sys.executable, "-m", "course.warm", self.address, *modules]
+        if wrap:
+            command = wrap(Path(self._folder.name), command)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "course.warm", self.address, *modules],
+                command,
                 stdin=subprocess.PIPE,  # which ends when this process does
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -257,8 +263,14 @@ class Process:
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
-        self.send_signal(signal.SIGKILL)
+        """End it, and its group.
+
+        The nest does so: it may be in a process namespace of its own, where `pid` is the number
+        of something else.
+        """
+        if self.poll() is None:
+            with contextlib.suppress(OSError):  # the nest is gone, and it with the nest
+                self._socket.sendall(b"kill\n")
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -359,7 +371,9 @@ class _Server:
         client.files += files
         if not data:
             self._leave(client)
-        elif client.pid is None and client.message.endswith(b"\n"):
+        elif client.pid is not None:
+            _end(client.pid)  # all that is said after the request
+        elif client.message.endswith(b"\n"):
             return self._answer(client)
         return None
 
@@ -402,10 +416,7 @@ class _Server:
         for file in client.files:
             os.close(file)
         if client.pid:
-            # Its group, or itself alone if it has not made one yet
-            for end in (os.killpg, os.kill):
-                with contextlib.suppress(ProcessLookupError):
-                    end(client.pid, signal.SIGKILL)
+            _end(client.pid)
 
     def _report_ended(self) -> None:
         """Tell who asked for a process that has ended its exit code."""
@@ -434,6 +445,13 @@ class _Server:
             one.connection.close()
             for file in one.files:
                 os.close(file)
+
+
+def _end(pid: int) -> None:
+    """End a process and its group, or itself alone if it has not made one yet."""
+    for end in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            end(pid, signal.SIGKILL)
 
 
 def _peer(client: _Client) -> int:

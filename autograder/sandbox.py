@@ -1,0 +1,249 @@
+"""The walls around a student's process, by bubblewrap and by what a process can give up itself.
+
+Outside stands one sandbox for the warm process of a worker (`wrap`): a system that can only be
+read, no network, no other process, no file of the course. Each process that is forked in it for a
+submission closes itself in once more (`close_in`): namespaces of its own, so that nothing of it
+outlives it and no submission meets another, a scratch disk of a fixed size, limits, and no
+privileges. The first is Linux's `bwrap`; without it there is no grading.
+
+See the manuals user_namespaces(7), pid_namespaces(7) and bwrap(1).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import site
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+NOBODY = 65534  # the account that owns nothing
+HOME = "/home/student"
+PACKAGES = "/opt/packages"  # of ours that the student's process needs
+PYTHON = "/opt/python"  # the environment that this process runs in
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives")
+SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/fonts")
+
+# <sched.h>, <sys/prctl.h>, <sys/mount.h>
+NEW_NAMESPACES = 0x00020000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 0x4000, 1 << 18
+LAST_CAPABILITY = 63
+
+
+class SandboxError(Exception):
+    """A sandbox that can't be had; the message says why, and the mend."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    Attributes:
+        memory_mib: of data, for each of its processes.
+        processes: and threads together.
+        scratch_mib: of files in its home, and again in /tmp.
+        cpu_seconds: of each of its processes.
+        files: open at a time.
+    """
+
+    memory_mib: int = 4096
+    processes: int = 256
+    scratch_mib: int = 256
+    cpu_seconds: int = 600
+    files: int = 512
+
+
+LIMITS = Limits()
+
+
+def why_not() -> str | None:
+    """Return why there can be no sandbox on this machine, and the mend; None if there can."""
+    if not sys.platform.startswith("linux"):
+        return f"the sandbox needs Linux, and this is {sys.platform}"
+    if not shutil.which("bwrap"):
+        return "bubblewrap is not installed: install the package `bubblewrap` of this system"
+    probe = ["bwrap", "--ro-bind", "/", "/", *_namespaces(), "--proc", "/proc", "--"]
+    probe += [*_account(), "unshare", "--user", "true"]
+    done = subprocess.run(probe, capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    restricted = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    if restricted.exists() and restricted.read_text().strip() == "1":
+        reason += ". Ubuntu restricts it: give bwrap an AppArmor profile with `userns,`"
+    return f"bubblewrap can't make a sandbox here: {reason}"
+
+
+def wrap(shared: Path, command: list[str]) -> list[str]:
+    """Return the command line that runs a Python program in the outer sandbox.
+
+    Root has a sandbox made and then gives up being root, since limits don't hold for root.
+
+    Args:
+        shared: a folder that the program can write to, at the same path; for its socket.
+        command: the program, as `[sys.executable, "-m", ...]`.
+
+    Raises:
+        SandboxError: there can be no sandbox.
+    """
+    if reason := why_not():
+        raise SandboxError(reason)
+    if os.getuid() == 0:
+        os.chown(shared, NOBODY, NOBODY)
+    arguments = ["bwrap", *_namespaces(), "--die-with-parent", "--new-session"]
+    # As root bwrap makes a /proc of which parts are covered, and then Linux allows no other within
+    proc = ("--proc", "/proc") if os.getuid() else ("--bind", "/proc", "/proc")
+    arguments += ["--hostname", "student", "--dev", "/dev", *proc]
+    for path in SYSTEM:
+        if os.path.islink(path):
+            arguments += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            arguments += ["--ro-bind", path, path]
+    for path in SETTINGS:
+        arguments += ["--ro-bind-try", path, path]
+    for path in ("/tmp", HOME):
+        arguments += ["--perms", "1777", "--tmpfs", path]
+    # Folders on the way, which bwrap would make for itself alone
+    ways = [Path(path) for path in (sys.base_prefix, f"{PACKAGES}/x", str(shared))]
+    for folder in dict.fromkeys(parent for way in ways for parent in reversed(way.parents)):
+        if not str(folder).startswith(("/usr", "/tmp")) and folder != Path("/"):
+            arguments += ["--perms", "0755", "--dir", str(folder)]
+    if not sys.base_prefix.startswith("/usr"):
+        arguments += ["--ro-bind", sys.base_prefix, sys.base_prefix]
+    arguments += ["--ro-bind", sys.prefix, PYTHON]
+    for name in ("autograder", "course"):
+        arguments += ["--ro-bind", str(Path(__file__).parents[1] / name), f"{PACKAGES}/{name}"]
+    arguments += [*_hide_the_course(), "--bind", str(shared), str(shared), "--chdir", HOME, "--"]
+    return [*arguments, *_account(), f"{PYTHON}/bin/python", *command[1:]]
+
+
+def _namespaces() -> list[str]:
+    """Return options of bwrap: all namespaces; as root without one for users, which needs none."""
+    if os.getuid():
+        return ["--unshare-all"]
+    kinds = ("ipc", "pid", "net", "uts", "cgroup-try")
+    return [f"--unshare-{kind}" for kind in kinds]
+
+
+def _account() -> list[str]:
+    """Return the command in front of another that makes root an ordinary account."""
+    if os.getuid():
+        return []
+    return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
+
+
+def _hide_the_course() -> Iterator[str]:
+    """Give options that hide where an editable installation has its sources: in the course."""
+    for folder in site.getsitepackages():
+        inside = Path(PYTHON) / Path(folder).relative_to(sys.prefix)
+        for path in Path(folder).glob("__editable__*"):
+            yield from ("--ro-bind", "/dev/null", str(inside / path.name))
+        for path in Path(folder).glob("cnn_rnn_course-*"):
+            yield from ("--tmpfs", str(inside / path.name))
+
+
+def environment() -> dict[str, str]:
+    """Return the whole environment of a program in the sandbox."""
+    return {
+        "PATH": f"{PYTHON}/bin:/usr/bin:/bin",
+        "HOME": HOME,
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": PACKAGES,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TQDM_MININTERVAL": "0",
+    }
+
+
+def close_in(limits: Limits = LIMITS) -> None:
+    """Close this process in, with all that it will start; it must have one thread.
+
+    It returns in a new process, the second of its own process namespace. The first waits for it,
+    ends with its exit code, and takes all others with it. Of what was open before only the files
+    0, 1 and 2 are left.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    user, group = os.getuid(), os.getgid()
+    _call("unshare", NEW_NAMESPACES)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    _wait_for(os.fork())
+    _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+    _mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
+    size = f"size={limits.scratch_mib}m,nr_inodes=20000,mode=0700".encode()
+    for folder in (b"/tmp", HOME.encode()):
+        _mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, size)
+    # No namespace within this one, where it would have all privileges again
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    os.chdir(HOME)
+    os.closerange(3, 65536)
+    _wait_for(os.fork())
+    _limit(limits)
+    _give_up_privileges()
+
+
+def _wait_for(child: int) -> None:
+    """In the parent: wait for the child, and end as it did. In the child: go on."""
+    if child == 0:
+        return
+    try:
+        while True:  # others may be left to the first process of a namespace
+            pid, status = os.wait()
+            if pid == child:
+                code = os.waitstatus_to_exitcode(status)
+                os._exit(code if code >= 0 else 128 - code)
+    finally:
+        os._exit(1)
+
+
+def _limit(limits: Limits) -> None:
+    for what, most in {
+        resource.RLIMIT_DATA: limits.memory_mib << 20,
+        resource.RLIMIT_NPROC: limits.processes,
+        resource.RLIMIT_FSIZE: limits.scratch_mib << 20,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+        resource.RLIMIT_NOFILE: limits.files,
+        resource.RLIMIT_CORE: 0,
+    }.items():
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+def _give_up_privileges() -> None:
+    for capability in range(LAST_CAPABILITY + 1):
+        try:
+            _call("prctl", PR_CAPBSET_DROP, capability, 0, 0, 0)
+        except OSError:  # the kernel knows no more
+            break
+    _call("prctl", PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    # struct __user_cap_header_struct and two of __user_cap_data_struct: none
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    _call("capset", header, (ctypes.c_uint32 * 6)())
+    _call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _mount(
+    source: bytes, target: bytes, kind: bytes | None, flags: int, data: bytes | None
+) -> None:
+    _call("mount", source, target, kind, ctypes.c_ulong(flags), data)
+
+
+def _call(name: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments):
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
