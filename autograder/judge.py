@@ -18,12 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from autograder import models
 from autograder.agent import seed
 from autograder.codec import CodecError, Handle, Model, Raised
 from autograder.peer import OutOfTime, Peer, PeerError
 
 SECONDS = 60.0  # of one test cell
+# Raised in a test these would end a loop of the test's, and not the test
+ENDS_LOOPS = frozenset(["StopIteration", "StopAsyncIteration", "GeneratorExit"])
 
 
 class CannotJudge(Exception):
@@ -165,7 +169,7 @@ class Judge:
             number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
             self._peer.ask("seed", number, seconds=self._seconds)
             seed(number)
-            value = self._evaluate(tree, name)
+            earned = _earned(self._evaluate(tree, name), points)
         except OutOfTime:
             return Verdict(0, f"This took longer than {self._seconds:g} s.", broken=True)
         except PeerError as error:
@@ -181,7 +185,7 @@ class Judge:
             raise CannotJudge(f"{name}: {self._cannot}")
         if self._peer.broken:
             return Verdict(0, f"Your code ended the process ({self._peer.broken}).", broken=True)
-        return Verdict(_earned(value, points))
+        return Verdict(earned)
 
     def _evaluate(self, tree: ast.Module, name: str) -> Any:
         """Run a cell; return the value of its last expression, or None."""
@@ -233,9 +237,13 @@ class Judge:
 
 def _earned(value: Any, points: float) -> float:
     """Return the points for the last value of a test: partial credit, if it is a number."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if isinstance(value, bool | np.bool_ | str | Remote) or np.ndim(value):
         return points
-    return min(float(value), points) if value >= 0 else 0.0  # nothing for NaN
+    try:
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):  # too large, or no number
+        return points
+    return min(number, points) if number >= 0 else 0.0  # nothing for NaN
 
 
 def needed(code: types.CodeType) -> set[str]:
@@ -259,7 +267,7 @@ def _local(what: Raised) -> Exception:
     It is of the nearest builtin type that it claims, so that a test can expect it.
     """
     for name in what.names:
-        kind = getattr(builtins, name, None)
+        kind = None if name in ENDS_LOOPS else getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception:
             try:
                 return kind(what.text)

@@ -49,7 +49,7 @@ class Limits:
     Attributes:
         memory_mib: of data, for each of its processes.
         processes: and threads together.
-        scratch_mib: of files in its home, and again in /tmp.
+        scratch_mib: of files in its home, and again in /tmp and /dev/shm.
         cpu_seconds: of each of its processes.
         files: open at a time.
     """
@@ -121,7 +121,9 @@ def wrap(shared: Path, command: list[str]) -> list[str]:
     arguments += ["--ro-bind", sys.prefix, PYTHON]
     for name in ("autograder", "course"):
         arguments += ["--ro-bind", str(Path(__file__).parents[1] / name), f"{PACKAGES}/{name}"]
-    arguments += [*_hide_the_course(), "--bind", str(shared), str(shared), "--chdir", HOME, "--"]
+    arguments += [*_hide_the_course(), "--bind", str(shared), str(shared)]
+    # What bubblewrap has made for all of them: nothing of one submission may meet another there
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME, "--"]
     return [*arguments, *_account(), f"{PYTHON}/bin/python", *command[1:]]
 
 
@@ -184,7 +186,7 @@ def close_in(limits: Limits = LIMITS) -> None:
     _mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     _mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None)
     size = f"size={limits.scratch_mib}m,nr_inodes=20000,mode=0700".encode()
-    for folder in (b"/tmp", HOME.encode()):
+    for folder in (b"/tmp", b"/dev/shm", HOME.encode()):
         _mount(b"tmpfs", folder, b"tmpfs", MS_NOSUID | MS_NODEV, size)
     # No namespace within this one, where it would have all privileges again
     Path("/proc/sys/user/max_user_namespaces").write_text("0")

@@ -95,6 +95,23 @@ def test_an_object_that_lies_earns_nothing(test):
     assert verdict(LIES, test).points == 0
 
 
+def test_an_object_as_the_last_value_is_no_number():
+    answer = "class A:\n    def __len__(self): raise ValueError\n    def __getitem__(self, k): return 1\na = A()"
+    assert verdict(answer, "a") == RIGHT
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "for got, wanted in zip(map(f, [1, 2]), [3, 4]):\n    assert got == wanted",
+        "assert all(map(f, [1, 2]))",
+        "assert [x for x in map(f, [1])] == []",
+    ],
+)
+def test_an_exception_that_ends_loops_passes_no_test(test):
+    assert verdict("def f(x): raise StopIteration", test).points == 0
+
+
 @pytest.mark.parametrize(
     "attack",
     [
@@ -118,6 +135,11 @@ def test_what_is_patched_in_the_other_process_changes_nothing_here(attack):
         ("7", 2),
         ("-1", 0),
         ("float('nan')", 0),
+        ("np.int64(0)", 0),
+        ("np.float32(1.5)", 1.5),
+        ("np.array(0.5)", 0.5),
+        ("np.zeros(3)", 2),
+        ("10**400", 2),
         ("True", 2),
         ("'text'", 2),
         ("None", 2),

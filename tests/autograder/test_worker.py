@@ -90,6 +90,11 @@ def test_there_is_no_trace_of_the_course(student):
         "open('/opt/python/x', 'w')",
         "open('/opt/packages/autograder/codec.py', 'a')",
         "open('/etc/passwd')",
+        "open('/opt/packages/pandas.py', 'w')",
+        "open('/etc/ld.so.preload', 'w')",
+        "open('/dev/x', 'w')",
+        "open('/dev/shm/x', 'wb').write(b'x' * 10**7)",
+        "import os\nos.rename('/sbin', '/x')",
         "open('/proc/sys/kernel/hostname', 'w').write('x')",
         "import ctypes, os\nif ctypes.CDLL(None).unshare(0x10000000): raise OSError",
         "import ctypes, os\nif ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None): raise OSError",
@@ -111,6 +116,13 @@ def test_what_student_code_cannot_do(student, attack):
         *("OSError", "PermissionError", "FileNotFoundError", "gaierror", "MemoryError"),
         *("RuntimeError", "ValueError", "BlockingIOError"),
     )
+
+
+@needs_sandbox
+def test_what_right_solutions_may_need_works(student):
+    lock = "import multiprocessing as m\nwith m.Lock():\n    x = 5\nx"
+    assert value(student, lock) == "5"
+    assert value(student, "open('/dev/shm/x', 'w').write('y')") == "1"
 
 
 @needs_sandbox
