@@ -172,6 +172,9 @@ def measure_spreads(
         CheckError: what is expected of a notebook can't be read.
         DataError, NotebookError, ClusterError: as `bring_up_to_date`.
     """
+    for chapter in chapters:  # what can't be read would be found only when hours have gone
+        checks.load(chapter)
+        checks.load_spreads(chapter)
     way = replace(way, jobs=way.jobs or checking_jobs())
     runs: dict[Path, list[Record]] = {chapter: [] for chapter in chapters}
     for seed in range(seeds):

@@ -283,6 +283,8 @@ def check(
     check_profile(profile)
     way = _way(force, time_limit, jobs, scheduler, require_gpu)
     chosen = catalogue.choose(chosen, root)
+    if keep:
+        checking.demand_enough(seeds)
     if seeds:
         raise typer.Exit(_measure_spreads(chosen, profile, root, seeds, keep, way, as_json))
     with _alone(root):
@@ -308,12 +310,11 @@ def _way(
     force: bool, limit: float | None, jobs: int | None, scheduler: str | None, require_gpu: bool
 ) -> Way:
     """Return how notebooks are to be run; end the command if that needs a GPU and has none."""
-    if (
-        require_gpu and scheduler is None and not sees_gpu()
-    ):  # a cluster's workers look for themselves
+    here = scheduler is None  # the workers of a cluster look for themselves
+    if require_gpu and here and not sees_gpu():
         say("course: --require-gpu: TensorFlow sees no GPU here")
         raise typer.Exit(1)
-    if jobs and scheduler is not None:
+    if jobs and not here:
         raise typer.BadParameter(
             "a cluster runs as many at a time as its workers have threads", param_hint="--jobs"
         )
@@ -335,8 +336,6 @@ def _measure_spreads(
     chosen: list[Path], profile: str, root: Path, seeds: int, keep: bool, way: Way, as_json: bool
 ) -> int:
     """Run chapters with several seeds; print the spread of what they keep; return the exit code."""
-    if keep:
-        checking.demand_enough(seeds)
     chapters = [notebook for notebook in chosen if catalogue.kind(notebook) == "chapter"]
     with _alone(root):
         measured = checking.measure_spreads(chapters, profile, root, seeds, way, say)

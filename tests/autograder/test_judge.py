@@ -4,7 +4,6 @@ import socket
 import threading
 import time
 
-import numpy as np
 import pytest
 from judging import RIGHT, submission, verdict
 
@@ -268,4 +267,3 @@ def test_tests_do_not_see_each_others_names():
 def test_an_array_of_objects_never_arrives():
     answer = LIES + "\nimport numpy as np\ndef g(): return np.array([Lie()], dtype=object)"
     assert verdict(answer, "assert np.allclose(g(), 42)").points == 0
-    assert np  # the judge's own

@@ -87,6 +87,19 @@ def test_every_fault_is_told_in_one_line_and_the_others_still_run(project):
     assert last == "1 of 9 notebooks pass their checks in smoke"
 
 
+def test_what_can_be_kept_is_known_before_anything_runs(project):
+    chapter = project.add("1_a", "open('ran', 'w')")
+    for seeds in ([], ["--seeds", "4"]):
+        done = project.course("check", "--keep", *seeds)
+        assert done.returncode == 2
+        assert "a band needs --seeds 5 or more" in done.stderr
+    chapter.with_suffix(".spread.json").write_text("{")
+    done = project.course("check", "--keep", "--seeds", "5")
+    assert done.returncode == 2
+    assert "1_a.spread.json: can't be read" in done.stderr
+    assert not (project.root / "ran").exists()
+
+
 def test_records_of_chapters_are_published(project):
     for name in ("1_a", "2_b"):
         project.add(name, KEEP.format(0.5))
