@@ -5,7 +5,7 @@ BIN      = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test fast lint format run ledger speed exercises bank sandbox lab lock clean
+.PHONY: help book test fast lint format run ledger speed exercises bank sandbox chromium lab lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bank: .venv/.ready ## grade the bank of right and wrong answers with nbgrader
 
 sandbox: ## install bubblewrap, which the sandbox for students' code is made of (Debian, Ubuntu)
 	tools/install_sandbox.sh
+
+chromium: ## install Chromium, in which tests open pages (Debian, Ubuntu)
+	tools/install_chromium.sh
 
 lab: .venv/.ready ## open JupyterLab
 	$(BIN)/jupyter lab

@@ -105,7 +105,7 @@ def run_chapters(
     return [records[chapter] for chapter in facts]
 
 
-def _connect(address: str) -> Client:
+def connect(address: str) -> Client:
     """Return a client of a scheduler.
 
     What answers at the address may be no scheduler and keep the client waiting: so it gets a
@@ -147,7 +147,7 @@ def _connected(address: str) -> Iterator[Client]:
     """Give a client of a scheduler; tell in one line what is wrong with it."""
     from distributed.comm import CommClosedError
 
-    client = _connect(address)
+    client = connect(address)
     try:
         yield client
     except (CancelledError, CommClosedError):

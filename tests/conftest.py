@@ -3,11 +3,20 @@
 import shutil
 
 import pytest
+from clusters import Cluster
 from grading import Grading
 from projects import CONFIG, ROOT, TOC, Project
 
 from course import notebooks
 from course.runs import Paths, default_jobs, run_chapters
+
+
+@pytest.fixture
+def workers(tmp_path_factory):
+    """A Dask cluster to which the test adds workers."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    yield made
+    made.close()
 
 
 @pytest.fixture

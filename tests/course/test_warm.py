@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from jupyter_client.provisioning import KernelProvisionerFactory
 
 from course import warm
 
@@ -212,10 +213,13 @@ def ask(client, code):
 def kernel(nest, monkeypatch):
     for name, value in nest.environment.items():
         monkeypatch.setenv(name, value)
+    # It reads the environment once; a kernel of another test may have come before
+    KernelProvisionerFactory.clear_instance()
     manager, client = start_new_kernel()
     yield manager, client
     client.stop_channels()
     manager.shutdown_kernel(now=True)
+    KernelProvisionerFactory.clear_instance()
 
 
 def test_a_kernel_comes_from_the_nest(kernel, nest):
