@@ -2,7 +2,8 @@
 
     nbgrader generate_assignment 1_cnn_rnn_basics --force   solutions/ -> notebooks/exercises/,
                                                             and the gradebook knows the tasks
-    nbgrader autograde 1_cnn_rnn_basics               work/submitted/STUDENT/1_cnn_rnn_basics/ -> marks
+    nbgrader autograde 1_cnn_rnn_basics               work/submitted/STUDENT/1_cnn_rnn_basics/ -> marks,
+                                                            for submissions that can be trusted
     nbgrader generate_feedback 1_cnn_rnn_basics       work/feedback/STUDENT/1_cnn_rnn_basics/
     nbgrader export                                   work/grades.csv
 
@@ -59,3 +60,26 @@ c.Execute.timeout = 180
 c.Execute.startup_timeout = 120
 c.Execute.iopub_timeout = 30
 c.Execute.shutdown_kernel = "immediate"
+
+# What `autograder grade` lets a submission use; see `autograder doctor` for all limits.
+c.Limits.cell_seconds = 180
+c.Limits.test_seconds = 60
+
+# The rules by which marks are made; see autograder/rules.py.
+c.Rules.attempts = "last"  # or "best"
+c.Rules.late = "none"  # or "fixed" or "per day", of c.Rules.late_percent, after c.Rules.grace_hours
+c.Rules.dropped = {}  # tasks that don't count, as {"1_cnn_rnn_basics": ["task_03_max_pool"]}
+c.AssignLatePenalties.plugin_class = "autograder.rules.LatePenalty"
+
+# Formgrader's button Autograde grades in the sandbox, as `autograder grade` does.
+c.NbGraderAPI.Autograde.exporter_class = "autograder.formgrader.Exporter"
+c.NbGraderAPI.Autograde.sanitize_preprocessors = []
+c.NbGraderAPI.Autograde.autograde_preprocessors = []
+
+# Feedback shows no hidden tests, and no student's HTML runs in anybody's browser.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "autograder.feedback.ForStudents",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.HTMLExporter.sanitize_html = True

@@ -6,8 +6,10 @@ All that it can do with that is to send other values, which the judge reads as d
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import random
+import resource
 import socket
 import sys
 import traceback
@@ -29,7 +31,7 @@ class Callback:
         self._number = number
 
     def __call__(self, *values: Any, **named: Any) -> Any:
-        """Call it; its exceptions arrive as RuntimeError."""
+        """Call it; its exceptions arrive as those of the nearest builtin type."""
         return self._peer.ask("call", self._number, values, named)
 
 
@@ -62,6 +64,7 @@ class Agent:
             "contains": lambda number, value: value in self._kept[number],
             "seed": seed,
             "forget": self._kept.clear,
+            "memory": lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         }
         if run:
             operations["run"] = run
@@ -76,7 +79,9 @@ class Agent:
             return Handle(value._number)
         if models.is_model(value) and models.is_plain(value):
             with contextlib.suppress(CodecError):
-                return models.pack(value)
+                described = models.pack(value)
+                models.check(described)  # else the judge would refuse it: it can ask this one
+                return described
         number = len(self._kept) + 1
         self._kept[number] = value
         return Handle(number, type(value).__name__)
@@ -106,8 +111,31 @@ def seed(number: int) -> None:
         keras.utils.set_random_seed(number % 2**32)
 
 
+# Raised in a test these would end a loop of the test's, and not the test
+ENDS_LOOPS = frozenset(["StopIteration", "StopAsyncIteration", "GeneratorExit"])
+
+
+def builtin_error(what: Raised, other: type[Exception]) -> Exception:
+    """Return an exception of the other process as one to raise here.
+
+    It is of the nearest builtin type that it claims, so that it can be expected.
+
+    Args:
+        what: the exception.
+        other: the type if it claims none.
+    """
+    for name in what.names:
+        kind = None if name in ENDS_LOOPS else getattr(builtins, name, None)
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind is not Exception:
+            try:
+                return kind(what.text)
+            except TypeError:  # as UnicodeDecodeError, which needs more
+                continue
+    return other(f"{what.names[0]}: {what.text}" if what.names else what.text)
+
+
 def _error(what: Raised) -> Exception:
-    return RuntimeError(f"{what.names[0] if what.names else 'error'}: {what.text}")
+    return builtin_error(what, RuntimeError)
 
 
 def _told(error: BaseException) -> Raised:

@@ -1,4 +1,4 @@
-"""The bank of answers: known right and wrong answers to each task, graded by plain nbgrader.
+"""The bank of answers: known right and wrong answers to each task, and what they earn.
 
 A bank is a folder `tests/solutions/ASSIGNMENT/` with one file per task that nbgrader grades,
 called as the task's answer cell is. The file holds answers in percent format:
@@ -26,6 +26,7 @@ from nbformat import NotebookNode
 
 from autograder.errors import UserError
 from autograder.exercises import Task, generate, read_tasks, released_notebooks
+from autograder.grading import grade, make_worker
 from autograder.nbgrader_course import Course, read_notebooks, temporary_course
 
 # A test cell prints a line with these words when its visible tests have passed.
@@ -232,7 +233,10 @@ def read_outcomes(course: Course, assignment: str, tasks: list[Task], bank: Bank
 
 
 def grade_bank(
-    course: Course, assignment: str, on_progress: Callable[[int, int], None] | None = None
+    course: Course,
+    assignment: str,
+    on_progress: Callable[[int, int], None] | None = None,
+    sandboxed: bool = False,
 ) -> tuple[list[Outcome], list[str]]:
     """Grade the bank of an assignment in a temporary copy of the course.
 
@@ -240,6 +244,7 @@ def grade_bank(
         course: The course.
         assignment: The assignment's name.
         on_progress: Called with how many submissions are done, and how many there are.
+        sandboxed: Whether they are graded as `autograder grade` does, and not by plain nbgrader.
 
     Returns:
         The outcomes in the order of the bank, and the tasks that have no answers in it.
@@ -261,7 +266,15 @@ def grade_bank(
                 if on_progress:
                     on_progress(begun, count)
 
-        temporary.run("autograde", assignment, on_line=count_submissions)
+        if sandboxed:
+            students = [student_name(number) for number in range(count)]
+            with make_worker(temporary, [assignment], course.limits) as worker:
+                graded = grade(temporary, assignment, worker, students)
+                for done, _ in enumerate(graded, start=1):
+                    if on_progress:
+                        on_progress(done, count)
+        else:
+            temporary.run("autograde", assignment, on_line=count_submissions)
         if on_progress:
             on_progress(count, count)
         outcomes = read_outcomes(temporary, assignment, tasks, bank)

@@ -8,6 +8,7 @@ that a flood of output stays small here and wherever it is sent.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import json
 import os
@@ -31,11 +32,13 @@ class Caps:
     """What a submission may leave as outputs.
 
     Attributes:
-        cell: bytes of one cell's outputs.
+        text: bytes that one cell prints.
+        cell: bytes of one cell's outputs, pictures and text together.
         notebook: bytes of all outputs together.
     """
 
-    cell: int = 200_000
+    text: int = 200_000
+    cell: int = 2_000_000
     notebook: int = 20_000_000
 
 
@@ -47,13 +50,14 @@ class _Outputs:
 
     def __init__(self, caps: Caps):
         self._caps = caps
-        self._left = 0
+        self._left = self._left_for_text = 0
         self._left_for_all = caps.notebook
         self.items: list[dict[str, Any]] = []
 
     def begin(self) -> None:
         self.items = []
         self._left = min(self._caps.cell, self._left_for_all)
+        self._left_for_text = self._caps.text
 
     def _take(self, size: int) -> bool:
         """Tell whether there is room for so many bytes more, and take it."""
@@ -66,12 +70,15 @@ class _Outputs:
         return True
 
     def text(self, name: str, text: str) -> None:
-        if self._left < 0:
+        room = min(self._left, self._left_for_text)
+        if room < 0:
             return
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        room = self._left
-        if not self._take(size):
-            text = text[:room] + CUT
+        self._left_for_text -= size
+        if size > room:
+            text, size = text[:room] + CUT, room
+            self._left_for_text = -1  # nothing more is printed
+        self._take(size)
         last = self.items[-1] if self.items else {}
         if last.get("output_type") == "stream" and last["name"] == name:
             last["parts"].append(text)
@@ -88,7 +95,7 @@ class _Outputs:
             self.text("stderr", "[An output that is no data was left out.]\n")
             return
         if not self._take(len(written)):
-            self.text("stderr", CUT)
+            self.items.append({"output_type": "stream", "name": "stderr", "parts": [CUT]})
             return
         plain, about = json.loads(written)
         self.items.append({"output_type": kind, "data": plain, "metadata": about} | more)
@@ -213,6 +220,10 @@ class Cells:
             displayhook_class=_Hook,
             ipython_dir=self._folder,
         )
+        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        if "matplotlib_inline.backend_inline" in sys.modules:
+            # It was loaded in the warm process, where it found no shell to show figures in
+            self._shell.enable_matplotlib("inline")
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -243,4 +254,5 @@ def _no_input() -> Iterator[None]:
         yield
     finally:
         builtins.input = before
-        sys.stdout.flush()
+        with contextlib.suppress(Exception):  # a cell may have put something else there
+            sys.stdout.flush()

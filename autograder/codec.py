@@ -333,6 +333,8 @@ class _Reader:
         self._items += 1
         if self._items > self._caps.items or depth > self._caps.depth:
             raise CodecError("too many values, or nested too deeply")
+        if type(tree) is str:
+            return _text(tree)
         if type(tree) in SCALARS:
             return tree
         if type(tree) is not list or not tree or type(tree[0]) is not str:

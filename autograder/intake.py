@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 SUFFIX = ".ipynb"
+TIMESTAMP = "timestamp.txt"  # which nbgrader puts beside it
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def _find(submission: Path, name: str, caps: Caps, found: _Found) -> Path:
     [chosen] = named or notebooks
     if not named:
         found.notes.append(f"The file {shown(chosen.name)} was taken for {name}{SUFFIX}.")
-    others = [shown(entry.name) for entry in entries if entry.name != chosen.name]
+    expected = (chosen.name, TIMESTAMP)
+    others = [shown(entry.name) for entry in entries if entry.name not in expected]
     if others:
         told = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
         found.notes.append(f"Only the notebook is graded; left out: {told}.")

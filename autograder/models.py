@@ -24,6 +24,8 @@ MODULES = frozenset(
         *(".src.models.functional", ".src.models.sequential"),
     )
 )
+# Operations such as the one behind `x + y`
+OPERATIONS = frozenset(f"keras.src.ops.{part}" for part in ("math", "nn", "numpy"))
 # Layers that run code which comes with them, or read files
 FORBIDDEN = frozenset(["Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"])
 LARGEST = 50_000_000  # numbers that one side of a layer may ask for
@@ -92,21 +94,32 @@ def build(described: Model) -> Any:
     """
     import keras
 
-    if described.code:
-        raise CodecError("a model with code of its own")
+    config = check(described)
     try:
-        config = json.loads(described.config)
-        _check(config, 0)
         if described.kind == "Sequential":
             model = keras.Sequential.from_config(config)
         else:
             model = keras.Model.from_config(config)
         model.set_weights(list(described.weights))
-    except CodecError:
-        raise
     except Exception as error:  # whatever Keras trips over, it is no model
         raise CodecError(f"a model that can't be built: {error}") from None
     return model
+
+
+def check(described: Model) -> Any:
+    """Check that a description names nothing but Keras's own; return it as Keras takes it.
+
+    Raises:
+        CodecError: it names something else, or asks for absurd sizes.
+    """
+    if described.code:
+        raise CodecError("a model with code of its own")
+    try:
+        config = json.loads(described.config)
+    except (RecursionError, ValueError):
+        raise CodecError("a model without a description") from None
+    _check(config, 0)
+    return config
 
 
 def _check(part: Any, depth: int) -> None:
@@ -135,9 +148,23 @@ def _check_class(part: dict[str, Any]) -> None:
         return
     if name == "__keras_tensor__" and part.keys() <= {"class_name", "config"}:
         return
+    if _is_operation(name, module):
+        return
+    if (name, module) == ("Functional", "keras.src.models.functional"):  # a model in a model
+        return
     known = isinstance(name, str) and isinstance(module, str) and module in MODULES
     if not known or name in FORBIDDEN or part.get("registered_name") is not None:
         raise CodecError(f"a model with a layer of its own: {str(name)[:40]}")
     places = (keras.layers, keras.initializers, keras.regularizers, keras.constraints, keras)
     if not any(isinstance(getattr(place, name, None), type) for place in places):
         raise CodecError(f"a model with a layer of its own: {name[:40]}")
+
+
+def _is_operation(name: Any, module: Any) -> bool:
+    """Tell whether a name is of an operation of Keras's, whose arguments are plain data."""
+    if not isinstance(name, str) or module not in OPERATIONS:
+        return False
+    from keras.src.ops.operation import Operation
+
+    kind = getattr(sys.modules.get(module), name, None)
+    return isinstance(kind, type) and issubclass(kind, Operation)

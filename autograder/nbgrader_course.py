@@ -9,13 +9,20 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat import NotebookNode
+from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.errors import UserError
+from autograder.sandbox import Limits
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 CONFIG = "nbgrader_config.py"
 
@@ -43,6 +50,73 @@ class Course:
         self.solutions = root / "solutions"
         self.exercises = root / "notebooks" / "exercises"
         self.work = root / "work"
+
+    @cached_property
+    def config(self) -> Config:
+        """What `nbgrader_config.py` sets, with the options of this course on top.
+
+        Raises:
+            UserError: the file can't be run.
+        """
+        before = dict(os.environ)
+        try:
+            found = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        except Exception as error:  # it is a program
+            raise UserError(f"{CONFIG}: {type(error).__name__}: {error}") from error
+        finally:
+            # What it sets is for nbgrader's processes; here only PATH, where nbgrader looks for a
+            # program when it makes a gradebook
+            path = os.environ.get("PATH", before.get("PATH", ""))
+            os.environ.clear()
+            os.environ.update(before | {"PATH": path})
+        for option in self.options:
+            name, _, value = option.removeprefix("--").partition("=")
+            section, _, key = name.partition(".")
+            found[section][key] = value
+        return found
+
+    @property
+    def db_url(self) -> str:
+        """The address of the gradebook."""
+        return str(self.config.CourseDirectory.db_url)
+
+    @contextmanager
+    def gradebook(self) -> "Iterator[Gradebook]":
+        """Give nbgrader's gradebook, open.
+
+        Raises:
+            UserError: it can't be reached, or is lost; the message says what the database says.
+        """
+        from nbgrader.api import Gradebook  # slow to import, and not every command needs it
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            with Gradebook(self.db_url, self.course_id) as gradebook:
+                yield gradebook
+        except OperationalError as error:
+            raise UserError(f"the gradebook can't be used: {error.orig or error}") from None
+
+    @property
+    def course_id(self) -> str:
+        """What the gradebook calls the course."""
+        return str(self.config.CourseDirectory.course_id)
+
+    @property
+    def limits(self) -> Limits:
+        """What a submission may use, as the section `Limits` of the configuration has it.
+
+        Raises:
+            UserError: the section has a wrong name or value.
+        """
+        chosen = dict(self.config.Limits)
+        known = [one.name for one in fields(Limits)]
+        for name in chosen:
+            if name not in known:
+                raise UserError(f"{CONFIG}: c.Limits.{name}: no such limit: use {', '.join(known)}")
+        try:
+            return Limits(**chosen)
+        except ValueError as error:
+            raise UserError(f"{CONFIG}: c.Limits.{error}") from None
 
     def command(self, *arguments: str) -> list[str]:
         """Return the arguments of an nbgrader command, as a user would type them."""
@@ -92,10 +166,8 @@ class Course:
         return read_notebooks(self.work / "autograded" / student / assignment)
 
     def marks(self, assignment: str) -> dict[str, dict[str, Mark]]:
-        """Return the marks in work/gradebook.db, by student and by the grade id of the cell."""
-        from nbgrader.api import Gradebook  # slow to import, and not every command needs it
-
-        with Gradebook(f"sqlite:///{self.work / 'gradebook.db'}") as gradebook:
+        """Return the marks in the gradebook, by student and by the grade id of the cell."""
+        with self.gradebook() as gradebook:
             return {
                 submission.student.id: {
                     grade.name: Mark(grade.score, grade.max_score, grade.needs_manual_grade)

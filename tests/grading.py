@@ -1,7 +1,9 @@
-"""Exercises graded by plain nbgrader, in a process of its own, while other tests run.
+"""Exercises graded by plain nbgrader and in the sandbox, in a process of its own, while other tests
+run.
 
 The process is this file as a script: `python grading.py FOLDER ASSIGNMENT...`. It grades two
-assignments at a time, and leaves each in FOLDER/ASSIGNMENT, a course of its own.
+assignments at a time, and leaves each in FOLDER/ASSIGNMENT, a course of its own; the same one, as
+`autograder grade` left it, is FOLDER/sandboxed/ASSIGNMENT.
 """
 
 import json
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from autograder import sandbox
 from autograder.bank import assemble, bank_folder, read_bank, read_outcomes, submit_bank
 from autograder.exercises import read_tasks, released_notebooks
 from autograder.nbgrader_course import Course, find_course, read_notebooks
@@ -96,6 +99,11 @@ class Grading:
         self.graded[assignment] = Graded(Course(self.folder / assignment), assignment)
         return self.graded[assignment]
 
+    def sandboxed(self, assignment):
+        """Wait as above; return the same submissions as `autograder grade` has graded them."""
+        self(assignment)
+        return Graded(Course(self.folder / "sandboxed" / assignment), assignment)
+
     def end(self):
         """End the process and all that it started."""
         if self.process.poll() is None:
@@ -134,10 +142,13 @@ def grade(folder, assignment, bank):
     shutil.copy(COURSE.root / "nbgrader_config.py", course.root)
 
     def nbgrader(*arguments):
-        """Run an nbgrader command as it is typed, with a PATH that knows no environment."""
+        run("nbgrader", *arguments, cwd=course.root)
+
+    def run(command, *arguments, cwd):
+        """Run a command as it is typed, with a PATH that knows no environment."""
         done = subprocess.run(
-            [Path(sys.executable).parent / "nbgrader", *arguments],
-            cwd=course.root,
+            [Path(sys.executable).parent / command, *arguments],
+            cwd=cwd,
             env={"HOME": str(home), "PATH": os.defpath, "LANG": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -151,6 +162,10 @@ def grade(folder, assignment, bank):
     submit_bank(course, assignment, exercise, bank)
     course.submit("solution", assignment, read_notebooks(course.solutions / assignment))
     course.submit("unchanged", assignment, exercise)
+    # The gradebook goes along, since both graders have to begin with the same
+    sandboxed = shutil.copytree(course.root, folder / "sandboxed" / assignment)
+    if sandbox.why_not() is None:
+        run("autograder", "grade", assignment, cwd=sandboxed)
     nbgrader("autograde", assignment)
     nbgrader("generate_feedback", assignment, "--student=solution")
     nbgrader("export")

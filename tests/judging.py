@@ -36,7 +36,10 @@ def submission(answer, setup=SETUP, seconds=5.0, process=False):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
     try:
-        yield Judge(ours, setup, seconds)
+        judge = Judge(ours, seconds)
+        for number, source in enumerate(setup, start=1):
+            judge.set_up(source, f"set-up cell {number}")
+        yield judge
     finally:
         ours.close()
         if process:

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from autograder.exercises import release
 from autograder.nbgrader_course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,11 +82,24 @@ def tiny_notebook():
 @pytest.fixture
 def tiny(tmp_path):
     """A course that holds nothing but the tiny exercise and its bank."""
-    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    return make_tiny(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def released_tiny(tmp_path_factory):
+    """The same course, released; for tests that copy it."""
+    course = make_tiny(tmp_path_factory.mktemp("released"))
+    release(course, "tiny")
+    return course
+
+
+def make_tiny(root):
+    """Write the tiny course into an empty folder."""
+    shutil.copy(ROOT / "nbgrader_config.py", root)
     for folder, name, write in [
         ("solutions/tiny", "tiny.ipynb", lambda path: nbformat.write(tiny_notebook(), path)),
         ("tests/solutions/tiny", "task_01_double.py", lambda path: path.write_text(BANK)),
     ]:
-        (tmp_path / folder).mkdir(parents=True)
-        write(tmp_path / folder / name)
-    return Course(tmp_path)
+        (root / folder).mkdir(parents=True)
+        write(root / folder / name)
+    return Course(root)

@@ -122,3 +122,22 @@ def test_plots_are_pictures():
     made._shell.clear_instance()
     assert [one["output_type"] for one in shown] == ["display_data"]
     assert "image/png" in shown[0]["data"]
+
+
+def test_pictures_have_more_room_than_text_and_what_is_left_out_is_told():
+    shown = Cells(Caps(text=1000, cell=50_000, notebook=500_000))
+    picture = "from IPython.display import display\ndisplay({'image/png': 'x' * %d}, raw=True)"
+    assert list(check(shown.run(picture % 40_000))[0]["data"]) == ["image/png"]
+    assert check(shown.run(f"{picture % 60_000}\nprint('after')"))[0]["text"] == CUT
+    with_text = check(shown.run(f"print('y' * 2000)\n{picture % 10_000}"))
+    assert with_text[0]["text"].endswith(CUT)
+    assert list(with_text[1]["data"]) == ["image/png"]
+
+
+def test_a_cell_may_leave_a_closed_stdout(tmp_path):
+    shown = Cells()
+    source = (
+        f"import sys\nwith open({str(tmp_path / 'x')!r}, 'w') as sys.stdout:\n    print(1)\nx = 2"
+    )
+    assert shown.run(source) == []
+    assert check(shown.run("x"))[0]["data"]["text/plain"] == "2"

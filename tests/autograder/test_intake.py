@@ -286,6 +286,12 @@ def test_only_the_notebook_of_a_folder_is_taken(released, answered, hand_in, tmp
     assert result.notes == ("Only the notebook is graded; left out: a?[31m.txt, numpy.py.",)
 
 
+def test_the_file_with_the_time_is_nothing_to_tell(released, answered, hand_in, tmp_path):
+    path = hand_in(answered)
+    (tmp_path / "timestamp.txt").write_text("2026-01-01 12:00:00 UTC")
+    assert take(path.parent, released, NAME).notes == ()
+
+
 def test_a_renamed_notebook_is_found(released, answered, hand_in):
     path = hand_in(answered, "exercise (1) final.ipynb")
     result = take(path.parent, released, NAME)

@@ -10,7 +10,7 @@ from judging import RIGHT, submission, verdict
 from autograder import judge
 from autograder.codec import Raised, encode
 from autograder.judge import CannotJudge, Judge, Verdict
-from autograder.peer import LENGTH
+from autograder.peer import LENGTH, PeerError
 
 
 def test_right_and_wrong_answers():
@@ -199,7 +199,7 @@ def test_calls_back_count_as_time_of_the_call():
 )
 def test_a_forged_reply_earns_nothing(reply):
     ours, theirs = socket.socketpair()
-    made = Judge(ours, (), 5)
+    made = Judge(ours, 5)
 
     def forge():
         theirs.recv(10_000)
@@ -231,7 +231,7 @@ def test_exceptions_arrive_as_the_nearest_builtin_type_and_never_as_more():
     for names in (("KeyboardInterrupt",), ("SystemExit",), ("UnicodeDecodeError",), ("int",), ()):
         error = judge._local(Raised(names, "x"))
         assert isinstance(error, Exception), names
-        assert not isinstance(error, judge.PeerError)
+        assert not isinstance(error, PeerError)
     assert isinstance(judge._local(Raised(("UnicodeDecodeError", "ValueError"), "x")), ValueError)
 
 
@@ -267,3 +267,111 @@ def test_tests_do_not_see_each_others_names():
 def test_an_array_of_objects_never_arrives():
     answer = LIES + "\nimport numpy as np\ndef g(): return np.array([Lie()], dtype=object)"
     assert verdict(answer, "assert np.allclose(g(), 42)").points == 0
+
+
+HIDDEN_IN_A_FUNCTION = """
+def check():
+    assert f(1) == 1, f"f(1) is {f(1)}"
+    ### BEGIN HIDDEN TESTS
+    assert f(3) == 3, f"f(3) is {f(3)}"
+    assert f(4) == 4, "wrong for four"
+    ### END HIDDEN TESTS
+check()
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "public"),
+    [
+        ("def f(x): return 2", "f(1) is 2", "f(1) is 2"),
+        ("def f(x): return min(x, 2)", "f(3) is 2", judge.HIDDEN),
+        ("def f(x): return min(x, 3)", "wrong for four", "wrong for four"),
+        ("def f(x):\n    if x == 3: raise ValueError(f'asked {x}')\n    return x",
+         "ValueError: asked 3", judge.HIDDEN),
+    ],
+)  # fmt: skip
+def test_a_hidden_test_tells_nothing_but_texts_that_are_fixed(answer, message, public):
+    found = verdict(answer, HIDDEN_IN_A_FUNCTION)
+    assert (found.points, found.message, found.public) == (0, message, public)
+
+
+def test_what_a_test_prints_is_kept_up_to_a_cap():
+    found = verdict("def f(): print('of the student')", "print('of the test')\nf()", process=True)
+    assert found.printed == "of the test\n"
+    flood = verdict("x = 1", "print('y' * 10**6)")
+    assert len(flood.printed) == judge.MOST_PRINTED
+
+
+def test_a_check_that_fails_in_a_call_back_counts_even_if_it_is_caught():
+    answer = """
+    def f(check):
+        try:
+            check(5)
+        except Exception as error:
+            return str(error)
+    """
+    test = """
+    def check(x):
+        assert x == 4, "hidden: four"
+    told = f(check)
+    assert "four" not in told, "the text has reached the student's code"
+    """
+    assert verdict(answer, test) == Verdict(0, "hidden: four")
+
+
+def test_other_exceptions_of_a_call_back_arrive_as_their_type():
+    answer = """
+    def f(give):
+        try:
+            give()
+        except KeyError:
+            return "no key"
+    """
+    test = "def give(): raise KeyError('k')\nassert f(give) == 'no key'"
+    assert verdict(answer, test) == RIGHT
+
+
+def test_numpy_makes_no_array_of_an_object_and_asks_it_nothing():
+    answer = """
+    class Deep:
+        def __len__(self): return 1
+        def __getitem__(self, key): return Deep()
+    def f(): return Deep()
+    """
+    began = time.monotonic()
+    found = verdict(answer, "np.testing.assert_allclose(f(), 1.0)")
+    assert "is no array" in found.message
+    assert time.monotonic() - began < 3
+
+
+def test_a_message_is_short_and_holds_no_control_characters():
+    answer = "def f(): raise ValueError('\\x1b[31m' + 'x' * 10**6)"
+    found = verdict(answer, "f()")
+    assert len(found.message) == judge.LONGEST_MESSAGE
+    assert "\x1b" not in found.message
+
+
+def test_lines_for_ipython_alone_are_left_out_of_set_up_cells():
+    setup = ["%matplotlib inline\n!ls\nLIMIT = 3", "REST = (7\n  % 4)"]
+    assert verdict("", "assert (LIMIT, REST) == (3, 3)", setup=setup) == RIGHT
+
+
+FAKE = "import types\nf = None\ndef expected(x): return None\nclass np: nan = None"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["display(1)", "get_ipython().run_line_magic('matplotlib', 'inline')", "y = answer + 1",
+     "def use(): return answer", "ys = [answer for _ in range(2)]", "class A:\n    a = answer"],
+)  # fmt: skip
+def test_one_statement_leaves_no_other_of_a_set_up_cell_to_the_student(statement):
+    setup = [f"import numpy as np\n{statement}\ndef expected(x):\n    return 2 * x"]
+    answer = f"{FAKE}\nanswer = 1"
+    found = verdict(answer, "assert expected(2) == 4 and np.isnan(np.nan)", setup=setup)
+    assert found == RIGHT
+
+
+def test_what_a_set_up_cell_makes_of_the_students_names_comes_from_them():
+    setup = ["total = 0", "total = answer + 1"]
+    found = verdict("answer = 2\ntotal = 3", "assert total == 3", setup=setup)
+    assert found == RIGHT

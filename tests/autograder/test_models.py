@@ -211,3 +211,25 @@ def test_a_history_can_be_read():
     assert len(history.history["loss"]) == 2
     """
     assert verdict(answer, test) == RIGHT
+
+
+def test_operations_and_nested_models_are_keras_own_too():
+    x = keras.Input((4,))
+    inner = keras.Model(x, layers.Dense(4)(x) + x)
+    y = keras.Input((4,))
+    model = keras.Model(y, keras.ops.relu(inner(y) * 2.0))
+    built = models.build(models.pack(model))
+    value = np.random.default_rng(0).random((3, 4), dtype="float32")
+    np.testing.assert_allclose(built(value), model(value), atol=1e-6)
+
+
+def test_what_the_judge_would_refuse_stays_behind_a_handle():
+    answer = """
+    import keras
+    class Twice(keras.layers.Layer):
+        def call(self, x): return 2 * x
+    model = keras.Sequential([keras.Input((2,)), Twice()])
+    """
+    with submission(answer, setup=["import numpy as np"], seconds=30) as judge:
+        found = judge.run("assert model(np.ones((1, 2)))[0, 1] == 2", "test", 2)
+    assert found == RIGHT

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from autograding import needs_sandbox
 from grading import COURSE
 
 from autograder.bank import VISIBLE_TESTS_PASS, bank_folder, read_bank
@@ -196,6 +197,16 @@ def test_right_answers_keep_all_points_and_wrong_ones_lose_all(grade, assignment
     outcomes = [o for o in grade(assignment).outcomes if o.answer.task == task]
     assert len(outcomes) == len(grade(assignment).bank[task])
     assert [o.answer.name for o in outcomes if not o.as_expected] == []
+
+
+@pytest.mark.slow
+@needs_sandbox
+@each_assignment
+def test_the_sandbox_gives_the_same_marks_as_plain_nbgrader(grade, assignment):
+    """The bank, the solution and the exercise unchanged: submission for submission, task for task."""
+    graded = grade.sandboxed(assignment)
+    assert graded.marks == grade(assignment).marks
+    assert [o.answer.name for o in graded.outcomes if not o.as_expected] == []
 
 
 @pytest.mark.slow
