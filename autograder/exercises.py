@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import UserError
+from autograder.lock import hold
 from autograder.nbgrader_course import Course, read_notebooks, temporary_course
 
 
@@ -145,7 +146,8 @@ def release(
 
     nbgrader works in a folder of its own, so that a solution it refuses leaves the old exercise
     as it was. An exercise that is replaced is kept in work/release_old/: someone may have worked
-    in it.
+    in it. A second release waits for the end of the first: nbgrader fails where two add one
+    assignment to the gradebook at the same time.
 
     Args:
         course: The course.
@@ -164,28 +166,29 @@ def release(
             f"solutions/{assignment} has no graded cell: mark the tasks in Create Assignment"
         )
     old = course.exercises / assignment
-    # The process is in the names, so that two releases at once don't share a folder.
+    # The process is in the names, so that nothing meets what a killed release left behind.
     workshop = course.work / f"release-{os.getpid()}"
     incoming, outgoing = (
         old.with_name(f".{assignment}-{os.getpid()}-{suffix}") for suffix in ("new", "old")
     )
     folder = workshop.relative_to(course.root).as_posix()
-    if on_command:
-        on_command(course.command(*release_arguments(assignment, folder)))
     try:
-        new = generate(course, assignment, folder)
-        if not _differences(old, new):
-            return Released(False, None)
-        shutil.copytree(new, incoming)
-        kept = _keep(course, old) if old.exists() else None
-        if kept:
-            os.replace(old, outgoing)
-        try:
-            os.replace(incoming, old)
-        except OSError:
+        with hold(course.work / ".release", wait=True):
+            if on_command:
+                on_command(course.command(*release_arguments(assignment, folder)))
+            new = generate(course, assignment, folder)
+            if not _differences(old, new):
+                return Released(False, None)
+            shutil.copytree(new, incoming)
+            kept = _keep(course, old) if old.exists() else None
             if kept:
-                os.replace(outgoing, old)
-            raise
+                os.replace(old, outgoing)
+            try:
+                os.replace(incoming, old)
+            except OSError:
+                if kept:
+                    os.replace(outgoing, old)
+                raise
     except OSError as error:
         path = os.path.relpath(error.filename2 or error.filename or old)
         # shutil.Error has no strerror, but a list of what could not be copied.
