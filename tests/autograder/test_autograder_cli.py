@@ -25,7 +25,7 @@ def autograder(tiny, monkeypatch, capfd):
     return run
 
 
-@pytest.mark.parametrize("command", ["release", "bank"])
+@pytest.mark.parametrize("command", ["release", "bank", "grade"])
 def test_help_has_examples(autograder, command):
     code, out, _ = autograder(command, "--help")
     assert code == 0
@@ -96,14 +96,14 @@ def test_check_names_stale_exercises_with_the_mend(autograder, monkeypatch, tiny
 @pytest.mark.slow
 def test_release_prints_the_nbgrader_command(autograder, tiny):
     code, out, err = autograder("release")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "trying the tests of tiny\n")
     assert out.startswith("$ nbgrader generate_assignment tiny --force ")
     assert out.endswith("notebooks/exercises/tiny: written\n")
     assert (tiny.exercises / "tiny" / "tiny.ipynb").exists()
     assert autograder("release", "--check") == (0, "fresh: tiny\n", "")
     (tiny.exercises / "tiny" / "notes.txt").touch()
     code, out, err = autograder("release")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "trying the tests of tiny\n")
     (kept,) = (tiny.work / "release_old").iterdir()
     assert out.endswith(f"tiny: written; the old one is kept in work/release_old/{kept.name}\n")
 
@@ -115,7 +115,9 @@ def test_a_broken_solution_adds_no_assignment_to_the_gradebook(autograder, tiny)
     (tiny.solutions / "broken" / "broken.ipynb").write_text("{")
     code, out, err = autograder("release", "broken")
     assert (code, out) == (2, "")
-    assert err.startswith("autograder: solutions/broken/broken.ipynb is not a notebook: ")
+    assert err.startswith(
+        "trying the tests of broken\nautograder: solutions/broken/broken.ipynb is not a notebook: "
+    )
     with Gradebook(f"sqlite:///{tiny.work / 'gradebook.db'}") as gradebook:
         assert [assignment.name for assignment in gradebook.assignments] == ["tiny"]
 
@@ -164,6 +166,46 @@ def test_a_bank_of_written_answers_only_has_nothing_to_grade(autograder, tiny):
     code, out, _ = autograder("bank", "--json")
     assert code == 0
     assert json.loads(out) == [{"assignment": "tiny", "answers": [], "tasks_without_answers": []}]
+
+
+def test_trouble_before_grading_is_one_line_and_exit_2(autograder, tiny, monkeypatch):
+    assert autograder("grade", "nope")[::2] == (
+        2,
+        "autograder: no assignment called 'nope' in solutions/: use tiny\n",
+    )
+    code, _, err = autograder("grade", "tiny")
+    assert code == 2
+    assert "nobody has handed in tiny: put submissions into work/submitted/STUDENT/tiny/" in err
+    folder = tiny.work / "submitted" / "hana" / "tiny"
+    folder.mkdir(parents=True)
+    code, _, err = autograder("grade", "tiny", "--student", "min")
+    assert code == 2
+    assert "min has not handed in tiny: there is no folder work/submitted/min/tiny" in err
+    autograder("release")
+    monkeypatch.setenv("PATH", str(folder))
+    code, _, err = autograder("grade", "tiny")
+    assert code == 2
+    assert "bubblewrap is not installed" in err
+    assert "`--without-sandbox` grades without it" in err
+
+
+def test_grading_prints_a_table_or_json_and_exits_1_at_a_refusal(autograder, tiny):
+    autograder("release")
+    notebook = nbformat.read(tiny.solutions / "tiny" / "tiny.ipynb", 4)
+    tiny.submit("hana", "tiny", {"tiny": notebook})
+    code, out, err = autograder("grade", "tiny", "--without-sandbox")
+    assert code == 0
+    assert "hana" in out
+    assert "1 graded. Next:" in out
+    assert "WITHOUT A SANDBOX" in err
+    cut = tiny.work / "submitted" / "min" / "tiny"
+    cut.mkdir(parents=True)
+    (cut / "tiny.ipynb").write_text("{")
+    code, out, _ = autograder("grade", "tiny", "--without-sandbox", "--json")
+    assert code == 1
+    hana, other = json.loads(out)
+    assert (hana["student"], hana["points"], hana["max_points"]) == ("hana", 7, 10)
+    assert "damaged or cut off" in other["refused"]
 
 
 def test_a_test_without_points_is_one_line_and_exit_2(autograder, tiny):
