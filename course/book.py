@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from course import checks, ledger, notebooks, results, trend
+from course import checks, interactive, ledger, notebooks, results, trend
 from course.runs import Paths, Record, code_digest, code_inputs, write_atomically
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def stage(root: Path, profile: str, executed: Path | None = None) -> Path:
         record, run = _run_of(chapter, profile, paths, executed)
         page = nbformat.writes(_page(chapter, record, run))
         files[str(chapter.relative_to(root))] = page.encode()
+        if interactive.MIME_TYPE in page:
+            files["book/_static/vega.js"] = interactive.script().encode()
     for exercise in sorted(root.glob("notebooks/exercises/*/*.ipynb")):
         files[str(exercise.relative_to(root))] = exercise.read_bytes()
     for name, content in files.items():

@@ -20,6 +20,10 @@ class NotebookError(Exception):
     """A notebook that can't be used; the message names the file, the fault and the mend."""
 
 
+PICTURE = "picture"
+"""The tag of a cell that shows a picture with controls, and keeps no number."""
+
+
 def find_chapters(folder: Path) -> list[Path]:
     """Return the chapters in `folder`, in order: its notebooks, without those of subfolders.
 

@@ -146,14 +146,24 @@ def code_inputs(chapter: Path, notebook: Any) -> dict[str, Any]:
     modules = notebooks.imported_modules(notebooks.python_source(notebook), Path(__file__).parent)
     return {
         "code": code_digest(notebook),
+        "pictures": _cells_digest(notebooks.code_cells(notebook), pictures=True),
         "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
         "records": {path.name: _digest(path.read_bytes()) for path in files_of(chapter.stem)},
     }
 
 
 def code_digest(notebook: Any) -> str:
-    """Return a digest of the code of a notebook, without its prose and outputs."""
-    return _digest(*(cell.source.encode() for cell in notebooks.code_cells(notebook)))
+    """Return a digest of the code of a notebook, without its prose and outputs.
+
+    Cells tagged `picture` don't count: they show what other cells computed, and keep nothing, so a
+    record of numbers holds whatever they do.
+    """
+    return _cells_digest(notebooks.code_cells(notebook), pictures=False)
+
+
+def _cells_digest(cells: list, pictures: bool) -> str:
+    chosen = [cell for cell in cells if (notebooks.PICTURE in notebooks.tags(cell)) == pictures]
+    return _digest(*(cell.source.encode() for cell in chosen))
 
 
 def reason_to_run(chapter: Path, profile: str, paths: Paths, now: dict[str, Any]) -> str | None:
