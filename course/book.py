@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from course import checks, interactive, ledger, notebooks, results, trend
+from course import checks, interactive, ledger, notebooks, pages, results, trend
 from course.runs import Paths, Record, code_digest, code_inputs, write_atomically
 
 if TYPE_CHECKING:
@@ -248,6 +248,7 @@ def build(root: Path, source: Path, say: Callable[[str], None] = print) -> bool:
     bin_folder = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")])}
     done = subprocess.run([f"{bin_folder}/jupyter-book", *command[1:]], env=environment)
+    pages.mend_all(html)
     if done.returncode == 0:
         _remove_old_pages(html, source)
         write_atomically(stamp, digest)

@@ -1,10 +1,9 @@
-"""The whole book, built from one smoke run on stand-in data: what a reader finds on its pages."""
+"""What a reader finds on the pages of the book."""
 
 import re
-import shutil
 
 import pytest
-from projects import ROOT, Project
+from projects import ROOT
 
 from course import notebooks
 
@@ -12,23 +11,6 @@ pytestmark = pytest.mark.slow
 
 CHAPTERS = notebooks.find_chapters(ROOT / "notebooks")
 chapters = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-
-
-@pytest.fixture(scope="module")
-def html(smoke, tmp_path_factory):
-    """The folder of the built pages. Jupyter Book treats warnings as errors."""
-    root = tmp_path_factory.mktemp("book")
-    [runs] = {executed.parents[2] for _, executed in smoke.values()}
-    shutil.copytree(runs, root / "work")
-    shutil.copytree(ROOT / "book", root / "book")
-    shutil.copytree(ROOT / "notebooks", root / "notebooks")
-    for name in ("_config.yml", "_toc.yml", "requirements.txt"):
-        shutil.copy(ROOT / name, root)
-    done = Project(root).course("book", "--profile", "smoke")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "papermill" not in done.stderr  # the smoke run still holds
-    assert f"file://{root}/_build/html/index.html" in done.stderr
-    return root / "_build" / "html"
 
 
 def text(page):
