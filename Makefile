@@ -5,7 +5,7 @@ BIN      = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test fast lint format run ledger speed exercises bank sandbox chromium lab lock clean
+.PHONY: help book test fast lint format run ledger speed exercises bank sandbox chromium wheel lab lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ sandbox: ## install bubblewrap, which the sandbox for students' code is made of 
 
 chromium: ## install Chromium, in which tests open pages (Debian, Ubuntu)
 	tools/install_chromium.sh
+
+wheel: .venv/.ready ## build the course as one file for pip, in _build/wheel
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --quiet --wheel-dir _build/wheel .
+	rm -rf build
 
 lab: .venv/.ready ## open JupyterLab
 	$(BIN)/jupyter lab

@@ -23,6 +23,9 @@ class NotebookError(Exception):
 PICTURE = "picture"
 """The tag of a cell that shows a picture with controls, and keeps no number."""
 
+INSTALL = "install"
+"""The tag of the first code cell, which installs the course where it is missing."""
+
 
 def find_chapters(folder: Path) -> list[Path]:
     """Return the chapters in `folder`, in order: its notebooks, without those of subfolders.
@@ -156,7 +159,7 @@ def datasets(notebook: NotebookNode) -> list[str]:
 def glued(notebook: NotebookNode) -> dict[str, Any]:
     """Return what the notebook glued, by name: numbers, truth values and texts.
 
-    `myst_nb.glue` stores the text that a value prints as; what is a Python literal becomes that
+    What is glued is the text that a value prints as; what is a Python literal becomes that
     value again, anything else (a figure, say) is left out.
     """
     values = {}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from IPython.display import Markdown
-from myst_nb import glue
+from IPython.core.formatters import format_display_data
+from IPython.display import Markdown, publish_display_data
 
 from course import data
 from course.machine import cores, pretended_gpu
@@ -25,7 +25,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "matplotlib")  # whose versions a pa
 def keep(**values: Any) -> None:
     """Keep values for the text, the ledger and the record of the run, each under its name.
 
-    They are glued with `myst_nb.glue`, without showing them. NumPy's numbers become Python's, so
+    They are glued as by `myst_nb.glue`, without showing them. NumPy's numbers become Python's, so
     that they print as plain numbers.
 
     Raises:
@@ -38,7 +38,21 @@ def keep(**values: Any) -> None:
             literal(repr(value))
         except ValueError:
             raise TypeError(f"{name} is a {type(value).__name__}: keep a number or text") from None
-        glue(name, value, display=False)
+        _glue(name, value)
+
+
+def _glue(name: str, value: Any) -> None:
+    """Do what `myst_nb.glue` does, for where MyST-NB is not installed, as in Colab.
+
+    An output of a kind that nothing displays; its metadata has the name. The form is MyST-NB's
+    own, which took it from papermill and scrapbook: https://myst-nb.readthedocs.io, "Embed
+    outputs".
+    """
+    prefix = "application/papermill.record/"
+    data, metadata = format_display_data(value)
+    hidden = {prefix + kind: text for kind, text in data.items()}
+    scrap = {"name": name, "mime_prefix": prefix}
+    publish_display_data(hidden, metadata | {"scrapbook": scrap})
 
 
 def device() -> str:

@@ -27,6 +27,7 @@ from course.processes import BAR, Ended, Progress, Stopped, warm_nest
 from course.profiles import check_profile
 from course.warm import Nest
 
+BESIDE = {notebooks.PICTURE, notebooks.INSTALL}  # cells that compute nothing for the numbers
 PARSER = threading.Lock()  # CPython 3.11 can't parse code in two threads at once
 
 
@@ -146,7 +147,7 @@ def code_inputs(chapter: Path, notebook: Any) -> dict[str, Any]:
     modules = notebooks.imported_modules(notebooks.python_source(notebook), Path(__file__).parent)
     return {
         "code": code_digest(notebook),
-        "pictures": _cells_digest(notebooks.code_cells(notebook), pictures=True),
+        "pictures": _pictures_digest(notebook),
         "course": {path.name: _digest(path.read_bytes()) for path in sorted(modules)},
         "records": {path.name: _digest(path.read_bytes()) for path in files_of(chapter.stem)},
     }
@@ -156,14 +157,21 @@ def code_digest(notebook: Any) -> str:
     """Return a digest of the code of a notebook, without its prose and outputs.
 
     Cells tagged `picture` don't count: they show what other cells computed, and keep nothing, so a
-    record of numbers holds whatever they do.
+    record of numbers holds whatever they do. Nor does the one tagged `install`.
     """
-    return _cells_digest(notebooks.code_cells(notebook), pictures=False)
+    cells = [
+        cell for cell in notebooks.code_cells(notebook) if not BESIDE & set(notebooks.tags(cell))
+    ]
+    return _sources_digest(cells)
 
 
-def _cells_digest(cells: list, pictures: bool) -> str:
-    chosen = [cell for cell in cells if (notebooks.PICTURE in notebooks.tags(cell)) == pictures]
-    return _digest(*(cell.source.encode() for cell in chosen))
+def _pictures_digest(notebook: Any) -> str:
+    cells = notebooks.code_cells(notebook)
+    return _sources_digest([cell for cell in cells if notebooks.PICTURE in notebooks.tags(cell)])
+
+
+def _sources_digest(cells: list) -> str:
+    return _digest(*(cell.source.encode() for cell in cells))
 
 
 def reason_to_run(chapter: Path, profile: str, paths: Paths, now: dict[str, Any]) -> str | None:

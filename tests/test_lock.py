@@ -17,6 +17,19 @@ LEFT_OUT = [Requirement(text).name for text in PYPROJECT["tool"]["uv"]["override
 VERSIONS = ("3.11", "3.12", "3.13")
 
 
+def wanted(extra="dev"):
+    """Return what the package needs with an extra, and with the extras that this one names."""
+    found = list(map(Requirement, PROJECT["dependencies"]))
+    waiting = [extra]
+    while waiting:
+        for requirement in map(Requirement, PROJECT["optional-dependencies"][waiting.pop()]):
+            if requirement.name == PROJECT["name"]:
+                waiting.extend(requirement.extras)
+            else:
+                found.append(requirement)
+    return found
+
+
 def requirements():
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     return [Requirement(line) for line in lines if line and not line.startswith((" ", "#"))]
@@ -56,8 +69,7 @@ def test_every_pin_is_exact():
 @pytest.mark.parametrize("python", VERSIONS)
 def test_the_lock_satisfies_the_ranges(python):
     pinned = lock(python)
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-    for requirement in map(Requirement, wanted):
+    for requirement in wanted():
         if requirement.marker and not requirement.marker.evaluate({"python_version": python}):
             continue
         version = pinned[canonicalize_name(requirement.name)]
@@ -73,8 +85,7 @@ def test_the_gpu_extra_is_the_locked_tensorflow():
 def test_what_the_locked_packages_need_is_in_the_lock():
     """Walk the dependencies of what is installed, as pip would, and find each in the lock."""
     pinned, seen = lock(".".join(platform.python_version_tuple()[:2])), set()
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-    waiting = list(map(Requirement, wanted))
+    waiting = wanted()
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)

@@ -11,7 +11,7 @@ from course import data, run_info
 def kept(monkeypatch):
     """What was glued, by name."""
     values = {}
-    monkeypatch.setattr(run_info, "glue", lambda name, value, display: values.update({name: value}))
+    monkeypatch.setattr(run_info, "_glue", lambda name, value: values.update({name: value}))
     return values
 
 
