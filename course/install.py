@@ -2,7 +2,8 @@
 
 The first code cell of every chapter is `cell(...)`. Where `course` can be imported it does nothing.
 Elsewhere it installs the package alone, and then `missing` packages, each of which must fit to all
-that is there: nothing that is installed changes.
+that is there: nothing that is installed changes. `python -m course.install`, in the folder of the project,
+writes the cells anew when `_config.yml` names another repository.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import importlib.util
 import subprocess
 import sys
 
-SOURCE = "{source}"  # of the course, for pip; written by `course address`
+SOURCE = "{source}"  # of the course, for pip; written by `python -m course.install`
 if importlib.util.find_spec("course") is None:
     found = SOURCE or max(glob.glob("cnn_rnn_course-*.whl"), default="")
     if not found:
@@ -47,6 +48,33 @@ def cell(repository: str, branch: str) -> str:
     """
     source = f"{PACKAGE} @ git+{repository}@{branch}" if repository else ""
     return CELL.format(source=source).rstrip("\n")
+
+
+def write_cells(root: Path) -> list[Path]:
+    """Write the first cells of the chapters as `_config.yml` wants them; return what changed.
+
+    Args:
+        root: the folder of the project.
+    """
+    import nbformat
+    import yaml
+
+    from course import notebooks
+
+    repository = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    source, changed = cell(repository["url"], repository["branch"]), []
+    for chapter in notebooks.find_chapters(root / "notebooks"):
+        notebook = notebooks.read(chapter)
+        first = notebooks.code_cells(notebook)[0]
+        if notebooks.INSTALL not in notebooks.tags(first):
+            tags = {"tags": [notebooks.INSTALL, "remove-cell"]}
+            first = nbformat.v4.new_code_cell("", id="install", metadata=tags)
+            notebook.cells.insert(1, first)
+        if first.source != source:
+            first.source = source
+            chapter.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+            changed.append(chapter)
+    return changed
 
 
 def missing() -> list[str]:
@@ -88,3 +116,8 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+if __name__ == "__main__":
+    for path in write_cells(Path.cwd()):
+        print(f"{path}: written")

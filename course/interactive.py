@@ -75,7 +75,8 @@ class Picture:
             f'src="data:image/svg+xml;base64,{still}">'
             '<div class="picture-live" hidden></div>'
             f'<script type="application/json">{spec}</script>'
-            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            f'<figcaption><span class="caption-text">{html.escape(self.caption)}</span></figcaption>'
+            "</figure>"
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:

@@ -23,13 +23,29 @@ def test_the_first_cell_of_a_chapter_is_the_one_of_the_configuration(chapter):
     repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
     first = notebooks.code_cells(notebooks.read(chapter))[0]
     assert set(notebooks.tags(first)) == {notebooks.INSTALL, "remove-cell"}
-    assert first.source == install.cell(repository["url"], repository["branch"])
+    wanted = install.cell(repository["url"], repository["branch"])
+    assert first.source == wanted, "run: .venv/bin/python -m course.install"
 
 
 def test_the_cell_names_the_repository():
     source = install.cell("https://example.org/course", "main")
     assert 'SOURCE = "cnn-rnn-course @ git+https://example.org/course@main"' in source
     compile(source, "cell", "exec")
+
+
+def test_the_cells_follow_the_configuration(project):
+    chapter = project.add("1_first", "print(1)")
+    config = project.root / "_config.yml"
+    assert install.write_cells(project.root) == [chapter]
+    config.write_text(config.read_text().replace('url: ""', 'url: "https://example.org/c"'))
+    assert install.write_cells(project.root) == [chapter]
+    assert install.write_cells(project.root) == []
+    sources = [cell.source for cell in notebooks.code_cells(notebooks.read(chapter))]
+    assert sources == [
+        install.cell("https://example.org/c", "main"),
+        'profile = "quick"',
+        "print(1)",
+    ]
 
 
 def test_nothing_is_missing_here():

@@ -29,7 +29,7 @@ def test_the_page_gets_the_still_picture_and_the_chart(picture):
     page = picture.to_html()
     assert '<figure class="picture" id="fig-point">' in page
     assert 'alt="One &quot;point&quot;."' in page
-    assert "<figcaption>A point &amp; more.</figcaption>" in page
+    assert '<span class="caption-text">A point &amp; more.</span></figcaption>' in page
     still = base64.b64decode(re.search(r"svg\+xml;base64,([^\"]+)", page)[1]).decode()
     assert still.startswith("<svg")
     # What the data hold does not end the script

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from projects import ROOT
 
-from course import checks, ledger, notebooks
+from course import checks, interactive, ledger, notebooks
 from course.profiles import PROFILES
 
 CHAPTERS = notebooks.find_chapters(ROOT / "notebooks")
@@ -103,11 +103,34 @@ def test_nothing_unexpected_on_stderr(executed):
     assert loud == {}
 
 
+def shows_a_figure(output):
+    return "image/png" in output.get("data", {}) and "picture" not in output.metadata
+
+
+@pytest.mark.slow
+@chapters
+def test_every_picture_has_alt_text_a_caption_and_a_sentence(executed):
+    for cell in notebooks.code_cells(executed):
+        if notebooks.PICTURE in notebooks.tags(cell):
+            [output] = cell.outputs
+            assert len(output.metadata["picture"]["alt"]) > 60, cell.id
+            assert output.metadata["picture"]["caption"], cell.id
+            parameters = output.data[interactive.MIME_TYPE]["params"]
+            assert interactive.TOLD in [parameter["name"] for parameter in parameters], cell.id
+
+
+@chapters
+def test_pictures_keep_nothing(source):
+    for cell in notebooks.code_cells(source):
+        if notebooks.PICTURE in notebooks.tags(cell):
+            assert "keep(" not in cell.source
+
+
 @pytest.mark.slow
 @chapters
 def test_every_figure_has_alt_text_and_a_caption(executed):
     for cell in notebooks.code_cells(executed):
-        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+        if any(shows_a_figure(output) for output in cell.outputs):
             shown = cell.metadata.get("mystnb", {})
             assert len(shown["image"]["alt"]) > 40, cell.id
             assert shown["figure"]["caption"], cell.id
