@@ -5,7 +5,7 @@ BIN      = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test fast lint format run ledger speed exercises bank sandbox chromium wheel lab lock clean
+.PHONY: help book test fast lint format run ledger speed pdf zip exercises bank sandbox chromium wheel lab lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,12 @@ ledger: .venv/.ready ## list every claim of the documents with the verdict of th
 
 speed: .venv/.ready ## measure the ratios of speed that chapters declare, with their spread
 	$(BIN)/course speed
+
+pdf: .venv/.ready ## make the book as one PDF in _build/course.pdf (LaTeX: tools/install_latex.sh)
+	$(BIN)/course pdf --profile $(PROFILE)
+
+zip: .venv/.ready ## pack the executed chapters into _build/notebooks.zip
+	$(BIN)/course zip --profile $(PROFILE)
 
 exercises: .venv/.ready ## make notebooks/exercises from solutions
 	$(BIN)/autograder release

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,10 +81,10 @@ def stage(root: Path, profile: str, executed: Path | None = None) -> Path:
         files[results.PICTURE] = trend.draw(committed, results.main_values(expected))
     for chapter in notebooks.find_chapters(paths.notebooks):
         record, run = _run_of(chapter, profile, paths, executed)
-        page = nbformat.writes(_page(chapter, record, run))
-        files[str(chapter.relative_to(root))] = page.encode()
-        if interactive.MIME_TYPE in page:
+        page = _page(chapter, record, run)
+        if interactive.strip(page):
             files["book/_static/vega.js"] = interactive.script().encode()
+        files[str(chapter.relative_to(root))] = nbformat.writes(page).encode()
     for exercise in sorted(root.glob("notebooks/exercises/*/*.ipynb")):
         files[str(exercise.relative_to(root))] = exercise.read_bytes()
     for name, content in files.items():
@@ -223,6 +224,24 @@ def fill(page: str, tables: dict[str, str]) -> str:
         page,
         flags=re.MULTILINE,
     )
+
+
+def pack(root: Path, profile: str) -> Path:
+    """Write the chapters, with the outputs of their runs, into `_build/notebooks.zip`.
+
+    Args:
+        root: the folder of the project.
+        profile: whose runs are taken.
+    """
+    import nbformat
+
+    target, paths = root / "_build" / "notebooks.zip", Paths(root)
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for chapter in notebooks.find_chapters(paths.notebooks):
+            page = _page(chapter, *_run_of(chapter, profile, paths, None))
+            archive.writestr(chapter.name, nbformat.writes(page))
+    return target
 
 
 def build(root: Path, source: Path, say: Callable[[str], None] = print) -> bool:

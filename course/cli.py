@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from course import benchmark, book, catalogue, checking, checks, notebooks, pins
+from course import benchmark, book, catalogue, checking, checks, notebooks, paper, pins
 from course.book import BookError
 from course.cells import CellError, choose
 from course.checking import HERE, Checked, Way
@@ -26,6 +26,7 @@ from course.files import write_atomically
 from course.ledger import LedgerError, judge_all, load_all
 from course.machine import describe, pretended_gpu, sees_gpu
 from course.notebooks import NotebookError
+from course.paper import PaperError
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.race import race
 from course.runs import Paths, Record
@@ -84,6 +85,7 @@ MISTAKES = (
     ExperimentError,
     LedgerError,
     NotebookError,
+    PaperError,
     ProfileError,
     SpeedError,
 )
@@ -359,6 +361,51 @@ def _measure_spreads(
     if as_json:
         print(json.dumps(told, indent=1))
     return int(any(found.spread is None for found in measured.values()))
+
+
+@app.command(name="pdf")
+def make_pdf(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path()) -> None:
+    """Run what needs a run and make the book as one PDF, _build/course.pdf, by XeLaTeX.
+
+    tools/install_latex.sh installs what it needs.
+
+    Examples:
+
+        course pdf
+
+        COURSE_DATA=../datasets course pdf --profile full
+    """
+    paper.check_tools()
+    with _after_runs(profile, jobs, root):
+        print(os.path.relpath(paper.make(root, profile, say)))
+
+
+@app.command(name="zip")
+def zip_notebooks(profile: Profile = "quick", jobs: Jobs = None, root: Root = Path()) -> None:
+    """Run what needs a run and pack the executed chapters into _build/notebooks.zip.
+
+    Examples:
+
+        course zip
+
+        COURSE_DATA=../datasets course zip --profile full
+    """
+    with _after_runs(profile, jobs, root):
+        print(os.path.relpath(book.pack(root, profile)))
+
+
+@contextlib.contextmanager
+def _after_runs(profile: str, jobs: int | None, root: Path) -> Iterator[None]:
+    """Run what needs a run before something is made of all chapters; nothing is, if one fails."""
+    check_profile(profile)
+    book.check_configuration(root)
+    with _alone(root):
+        records = _run(_chapters(None, root), profile, Paths(root), Way(jobs=jobs))
+        for record in records:
+            if record.status != "passed":
+                say(f"FAILED {record.notebook}.ipynb ({record.profile}), {record.failure}")
+                raise typer.Exit(1)
+        yield
 
 
 @app.command(name="book")

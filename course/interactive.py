@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import altair as alt
+    from nbformat import NotebookNode
 
 TOLD = "told"
 """The parameter of a chart whose expression says in a sentence what the picture shows now."""
@@ -92,6 +93,19 @@ class Picture:
         }
         told = {"alt": self.alt, "caption": self.caption, "name": self.name}
         return bundle, {"picture": told}
+
+
+def strip(notebook: NotebookNode) -> bool:
+    """Take the form for JupyterLab out of a notebook's pictures, which Sphinx doesn't know.
+
+    Returns:
+        Whether there is a picture in it.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if MIME_TYPE in output.get("data", {})]
+    for output in pictures:
+        del output.data[MIME_TYPE]
+    return bool(pictures)
 
 
 def script() -> str:

@@ -206,3 +206,29 @@ def test_a_book_that_could_not_be_built_is_not_called_built(project):
     assert done.returncode == 1
     assert "Jupyter Book warned or failed" in done.stderr
     assert "file://" not in done.stderr
+
+
+PICTURE = """\
+import altair as alt
+from course.interactive import Picture
+
+chart = alt.Chart(alt.Data(values=[{"x": 1}])).mark_point().encode(x="x:Q")
+chart = chart.add_params(alt.param("told", expr="'One point'"))
+Picture(chart, "fig-point", "A point.", "One point on a line.")"""
+
+
+@pytest.mark.slow
+def test_a_picture_with_controls_is_no_warning_and_its_script_is_there(project):
+    project.add("1_a", PICTURE)
+    done = project.course("book", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    page = (project.root / "_build/html/notebooks/1_a.html").read_text()
+    assert '<figure class="picture" id="fig-point">' in page
+    assert "vegaEmbed" in (project.root / "work/book/book/_static/vega.js").read_text()
+    executed = notebooks.read(project.paths.executed(project.root / "notebooks/1_a.ipynb", "smoke"))
+    assert "vegalite" in nbformat.writes(executed)  # for JupyterLab
+
+
+def test_without_pictures_no_page_has_the_script_for_them(project):
+    project.add("1_a", "1")
+    assert not (book.stage(project.root, "smoke") / "book/_static/vega.js").exists()

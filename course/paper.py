@@ -1,0 +1,166 @@
+"""The book on paper: one PDF, made by XeLaTeX from what the pages are made of."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from course import book, notebooks
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+NAME = "course"  # of the PDF
+NEEDED = ("xelatex", "latexmk")
+DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+# The main fonts have no Korean, which quotations have. The package takes quotation marks, dots and
+# the lines of tables for Korean too, in fonts and widths of its own: class 0 gives them back
+PREAMBLE = r"""
+\usepackage{xetexko}
+\setmainhangulfont{NanumMyeongjo}
+\setsanshangulfont{NanumGothic}
+\setmonohangulfont{NanumGothicCoding}
+\newcount\character
+\newcommand{\notkorean}[2]{%
+  \character=#1\loop\XeTeXcharclass\character=0
+  \advance\character by 1\ifnum\character<#2\repeat}
+\AtBeginDocument{\notkorean{"80}{"1100}\notkorean{"2000}{"2E00}}
+"""
+
+
+class PaperError(Exception):
+    """A PDF that can't be made; the message says what to do."""
+
+
+def check_tools() -> None:
+    """Check that LaTeX is installed.
+
+    Raises:
+        PaperError: a program is missing.
+    """
+    missing = [program for program in NEEDED if not shutil.which(program)]
+    if missing:
+        raise PaperError(f"{', '.join(missing)}: not installed; run tools/install_latex.sh")
+
+
+def make(root: Path, profile: str, say: Callable[[str], None]) -> Path:
+    """Make the PDF of the book from the runs of a profile.
+
+    Args:
+        root: the folder of the project.
+        profile: whose runs are shown.
+        say: told each command before it runs.
+
+    Returns:
+        The PDF, `_build/course.pdf`.
+
+    Raises:
+        PaperError: LaTeX is missing, or fails.
+        BookError: the configuration can't be read.
+    """
+    check_tools()
+    source, output = stage(root, profile), root / "work" / "paper_build"
+    bin_folder = Path(sys.executable).parent
+    _run(
+        [
+            *(str(bin_folder / "jupyter-book"), "build", os.path.relpath(source, root)),
+            *("--path-output", os.path.relpath(output, root), "--builder", "latex"),
+            *("--all", "-W", "--keep-going"),
+        ],
+        root,
+        output / "jupyter-book.log",
+        say,
+    )
+    latex = output / "_build" / "latex"
+    _run(
+        ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", f"{NAME}.tex"],
+        latex,
+        output / "latexmk.log",
+        say,
+    )
+    pdf = root / "_build" / f"{NAME}.pdf"
+    pdf.parent.mkdir(exist_ok=True)
+    shutil.copy(latex / f"{NAME}.pdf", pdf)
+    return pdf
+
+
+def _run(command: list[str], folder: Path, log: Path, say: Callable[[str], None]) -> None:
+    say("$ " + " ".join([Path(command[0]).name, *command[1:]]))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stream:
+        done = subprocess.run(command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise PaperError(f"{Path(command[0]).name} failed: {log} tells why")
+
+
+def stage(root: Path, profile: str) -> Path:
+    """Put together the sources of the book on paper in `work/paper`; return that folder.
+
+    They are those of the pages, but for what paper can't do.
+    """
+    import nbformat
+
+    pages, target = book.stage(root, profile), root / "work" / "paper"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(pages, target)
+    for path in target.rglob("*.ipynb"):
+        notebook = on_paper(notebooks.read(path))
+        path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    _pixels_for_drawings(target)
+    config = yaml.safe_load((target / "_config.yml").read_text(encoding="utf-8"))
+    settings = config.setdefault("sphinx", {}).setdefault("config", {})
+    settings["latex_elements"] = {"preamble": PREAMBLE}
+    config["latex"] = {
+        "latex_engine": "xelatex",
+        "use_jupyterbook_latex": False,
+        "latex_documents": {"targetname": f"{NAME}.tex"},
+    }
+    (target / "_config.yml").write_text(
+        yaml.safe_dump(config, allow_unicode=True), encoding="utf-8"
+    )
+    return target
+
+
+def on_paper(notebook: NotebookNode) -> NotebookNode:
+    """Change a notebook for paper: choices and hints stand open, pictures with controls stand still."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = DETAILS.sub(_as_item, cell.source)
+        for output in cell.get("outputs", []):
+            if told := output.get("metadata", {}).get("picture"):
+                output.data = {"image/png": output.data["image/png"]}
+                cell.metadata["mystnb"] = {
+                    "image": {"alt": told["alt"]},
+                    "figure": {"caption": told["caption"], "name": told["name"]},
+                }
+    return notebook
+
+
+def _as_item(found: re.Match) -> str:
+    """Return a choice or a hint as an item of a list."""
+    summary = re.sub(r"</?code>", "`", found[1].strip())
+    body = found[2].strip().replace("\n", "\n  ")
+    return f"- {summary}\n\n  {body}\n"
+
+
+def _pixels_for_drawings(folder: Path) -> None:
+    """Replace SVG drawings, which LaTeX can't read, by PNG pictures."""
+    import vl_convert
+
+    drawings = list(folder.rglob("*.svg"))
+    for drawing in drawings:
+        png = vl_convert.svg_to_png(drawing.read_text(encoding="utf-8"), scale=2)
+        drawing.with_suffix(".png").write_bytes(png)
+    for page in folder.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for drawing in drawings:
+            text = text.replace(drawing.name, drawing.with_suffix(".png").name)
+        page.write_text(text, encoding="utf-8")
