@@ -28,8 +28,18 @@ SOURCE = "{source}"  # of the course, for pip; written by `python -m course.inst
 if importlib.util.find_spec("course") is None:
     found = SOURCE or max(glob.glob("cnn_rnn_course-*.whl"), default="")
     if not found:
-        raise SystemExit("Put the course's package (make wheel) beside this notebook.")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", found]
+        raise SystemExit(
+            "Put the course's package (make wheel) beside this notebook."
+        )
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        found,
+    ]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()
     from course import install
