@@ -44,6 +44,7 @@ from autograder.records import Record
 from course.files import write_atomically
 
 NAME = "feedback.html"
+SECRET = "submission_secret.txt"  # of nbgrader's exchange
 SYSTEMS = ("moodle", "canvas")
 LONGEST = 20_000  # characters of an answer that are shown
 MESSAGE = 2_000  # characters of an error
@@ -169,10 +170,28 @@ def write(course: Course, assignment: str, students: Sequence[str] | None = None
         path = course.work / "feedback" / student / assignment / NAME
         try:
             write_atomically(path, page)
+            _prepare_release(course, assignment, student, page)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from None
         written.append(path)
     return written
+
+
+def _prepare_release(course: Course, assignment: str, student: str, page: str) -> None:
+    """Lay a page from the exchange out as `nbgrader release_feedback` takes it.
+
+    That looks for a page by the name of the notebook, for the time of the submission, and for the
+    secret by which only its author finds the page.
+    """
+    submitted = course.work / "submitted" / student / assignment
+    feedback = course.work / "feedback" / student / assignment
+    needed = (SECRET, "timestamp.txt")
+    if not all((submitted / name).is_file() for name in needed):
+        return  # it came from elsewhere
+    for name in needed:
+        write_atomically(feedback / name, (submitted / name).read_text("utf-8", "replace"))
+    for notebook in submitted.glob("*.ipynb"):
+        write_atomically(feedback / f"{notebook.stem}.html", page)
 
 
 def zip_for(

@@ -11,6 +11,7 @@ from datetime import datetime
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_output
+from nbgrader.utils import notebook_hash
 
 from autograder import arrivals, feedback_pages, gradebook, records
 from autograder.arrivals import Arrival
@@ -415,3 +416,24 @@ def test_a_zip_with_nothing_in_it_is_told(course):
         feedback_pages.zip_for(course, "tiny", "moodle")
     with pytest.raises(UserError, match="no course system called 'email'"):
         feedback_pages.zip_for(course, "tiny", "email")
+
+
+def test_nbgrader_releases_the_page_of_a_submission_from_the_exchange(course, tmp_path):
+    """The secret is what the student's list of assignments finds the page by."""
+    student, elsewhere = sorted(path.name for path in (course.work / "submitted").iterdir())[:2]
+    submitted = course.work / "submitted" / student / "tiny"
+    (submitted / "timestamp.txt").write_text("2026-01-02 03:04:05.000000 UTC")
+    (submitted / "submission_secret.txt").write_text("a secret")
+    feedback_pages.write(course, "tiny", [student, elsewhere])
+    folder = course.work / "feedback" / student / "tiny"
+    assert (folder / "tiny.html").read_text() == (folder / "feedback.html").read_text()
+    assert not (course.work / "feedback" / elsewhere / "tiny" / "tiny.html").exists()
+    exchange = tmp_path / "exchange"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)
+    settings = [f"--Exchange.root={exchange}", "--CourseDirectory.course_id=c"]
+    course.run("release_feedback", "tiny", f"--student={student}", *settings)
+    released = (
+        exchange / "c/feedback" / f"{notebook_hash(secret='a secret', notebook_id='tiny')}.html"
+    )
+    assert released.read_text() == (folder / "feedback.html").read_text()
