@@ -1,22 +1,11 @@
 """The command `course`, also as `python -m course`."""
 
-import sys
+from course.entry import run
 
 
 def main() -> None:
-    """Run the command; tell in one line if its packages are not installed."""
-    try:
-        from course import cli
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] in ("autograder", "course"):
-            raise
-        print(
-            f"course: the package {error.name} is missing. Install what the command needs: "
-            "pip install 'cnn-rnn-course[book]'",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    cli.main()
+    """Run the command."""
+    run("course", "book")
 
 
 if __name__ == "__main__":

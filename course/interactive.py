@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,46 @@ class Picture:
         }
         told = {"alt": self.alt, "caption": self.caption, "name": self.name}
         return bundle, {"picture": told}
+
+
+def select(name: str, options: Sequence[str], label: str) -> alt.Parameter:
+    """Return a parameter with a list to choose from; the first stands at first."""
+    import altair as alt
+
+    box = alt.binding_select(options=list(options), name=f"{label} ")
+    return alt.param(name, value=options[0], bind=box)
+
+
+def radio(name: str, options: Sequence, label: str, value: object = None) -> alt.Parameter:
+    """Return a parameter with a button for each option; the first is pressed, or `value`."""
+    import altair as alt
+
+    buttons = alt.binding_radio(options=list(options), name=f"{label} ")
+    return alt.param(name, value=options[0] if value is None else value, bind=buttons)
+
+
+def slider(
+    name: str, low: float, high: float, label: str, value: float, step: float = 1
+) -> alt.Parameter:
+    """Return a parameter with a slider from `low` to `high`, which stands at `value`."""
+    import altair as alt
+
+    bar = alt.binding_range(min=low, max=high, step=step, name=f"{label} ")
+    return alt.param(name, value=value, bind=bar)
+
+
+def constants(given: Mapping[str, object]) -> list[alt.Parameter]:
+    """Return parameters that the expressions of a chart can name: data, without a control."""
+    import altair as alt
+
+    return [alt.param(name, value=value) for name, value in given.items()]
+
+
+def expressions(given: Mapping[str, str]) -> list[alt.Parameter]:
+    """Return parameters that follow from others by an expression of Vega."""
+    import altair as alt
+
+    return [alt.param(name, expr=text) for name, text in given.items()]
 
 
 def strip(notebook: NotebookNode) -> bool:

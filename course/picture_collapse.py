@@ -10,7 +10,7 @@ import numpy as np
 
 from course.experiments import Outcome
 from course.figures import COLOURS
-from course.interactive import TOLD, Picture
+from course.interactive import TOLD, Picture, constants, expressions, select, slider
 
 BLUE, ORANGE, GREEN = COLOURS[:3]
 WIDTH, HEIGHT = 270, 230  # pixels
@@ -53,36 +53,27 @@ def learning_rates(
     ]
     told = [[_told(runs.get((network, rate), []), fate) for rate in rates] for network in networks]
     controls = [
-        alt.param(
-            "network",
-            value=networks[0],
-            bind=alt.binding_select(options=networks, name="Network "),
-        ),
-        alt.param(
+        select("network", networks, "Network"),
+        slider(
             "place",
+            1,
+            len(rates),
+            f"Learning rate, 1 to {len(rates)}",
             value=max(len(rates) // 2, 1),
-            bind=alt.binding_range(
-                min=1, max=len(rates), step=1, name=f"Learning rate, 1 to {len(rates)} "
-            ),
         ),
     ]
+    values = {"networks": networks, "rates": [f"{rate:g}" for rate in rates], "of_runs": told}
+    derived = {
+        TOLD: "'Learning rate ' + rates[place - 1] + ', ' + network + ': '"
+        " + of_runs[indexof(networks, network)][place - 1]",
+    }
     chart = alt.concat(
         _curves(points, "loss", look),
         _curves(points, "spread", look),
         columns=2,
         spacing=24,
         datasets={RUNS: points},
-    ).add_params(
-        *controls,
-        alt.param("networks", value=networks),
-        alt.param("rates", value=[f"{rate:g}" for rate in rates]),
-        alt.param("of_runs", value=told),
-        alt.param(
-            TOLD,
-            expr="'Learning rate ' + rates[place - 1] + ', ' + network + ': '"
-            " + of_runs[indexof(networks, network)][place - 1]",
-        ),
-    )
+    ).add_params(*controls, *constants(values), *expressions(derived))
     return Picture(
         chart,
         name="fig-learning-rates",
@@ -188,18 +179,10 @@ def sureness(right: float, classes: int = 10) -> Picture:
     """
     others = classes - 1
     controls = [
-        alt.param(
-            "right",
-            value=round(float(right), 2),
-            bind=alt.binding_range(min=0.05, max=0.95, step=0.01, name="Share of right answers "),
+        slider(
+            "right", 0.05, 0.95, "Share of right answers", value=round(float(right), 2), step=0.01
         ),
-        alt.param(
-            "sure",
-            value=0.5,
-            bind=alt.binding_range(
-                min=0.05, max=0.99, step=0.01, name="Probability of its answer "
-            ),
-        ),
+        slider("sure", 0.05, 0.99, "Probability of its answer", value=0.5, step=0.01),
     ]
     derived = {
         "cost_right": "-log(sure)",
@@ -214,9 +197,7 @@ def sureness(right: float, classes: int = 10) -> Picture:
     }
     chart = alt.concat(_one_answer(classes), _loss_of_sureness(classes), columns=2, spacing=24)
     return Picture(
-        chart.add_params(
-            *controls, *(alt.param(name, expr=given) for name, given in derived.items())
-        ),
+        chart.add_params(*controls, *expressions(derived)),
         name="fig-sureness",
         caption="What it costs to be sure. Left one answer of a network, right its loss over all "
         f"pictures; the dotted line is ln {classes}. Change how sure the network is, and look for the "

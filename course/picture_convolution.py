@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 import altair as alt
 import numpy as np
 
-from course.interactive import TOLD, Picture
+from course.figures import COLOURS
+from course.interactive import TOLD, Picture, constants, expressions, radio, select, slider
 
 CELL = 46  # pixels, the side of a square
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8a8a8a"
+ORANGE = COLOURS[1]
 
 
 def window(
@@ -42,25 +43,23 @@ def window(
         for i in range(k)
         for j in range(k)
     ]
-    sums = [
+    sums = {name: convolve(padded, kernel) for name, kernel in kernels.items()}
+    outputs = [
         {"kernel": name, "top": top - 1, "left": left - 1, "sum": round(float(value), 2)}
-        for name, kernel in kernels.items()
-        for (top, left), value in np.ndenumerate(convolve(padded, kernel))
+        for name, of_kernel in sums.items()
+        for (top, left), value in np.ndenumerate(of_kernel)
     ]
-    names = list(kernels)
     controls = [
-        alt.param("kernel", value=names[0], bind=alt.binding_select(options=names, name="Kernel ")),
-        alt.param("stride", value=1, bind=alt.binding_radio(options=[1, 2, 3], name="Stride ")),
-        alt.param(
-            "padding", value="valid", bind=alt.binding_radio(options=["valid", "same"], name="Padding ")
-        ),
-        alt.param(
-            "place", value=1, bind=alt.binding_range(min=1, max=n * n, step=1, name="Place ")
-        ),
-    ]  # fmt: skip
-    derived = {
+        select("kernel", list(kernels), "Kernel"),
+        radio("stride", [1, 2, 3], "Stride"),
+        radio("padding", ["valid", "same"], "Padding"),
+        slider("place", 1, n * n, "Place", value=1),
+    ]
+    data = {
         "padded": padded.tolist(),
-        "sums": {name: convolve(padded, kernel).tolist() for name, kernel in kernels.items()},
+        "sums": {name: of_kernel.tolist() for name, of_kernel in sums.items()},
+    }
+    derived = {
         "places": f"padding == 'same' ? ceil({n} / stride) : floor(({n} - {k}) / stride) + 1",
         "added": f"padding == 'same' ? max(0, (places - 1) * stride + {k} - {n}) : 0",
         "before": "floor(added / 2)",
@@ -72,8 +71,8 @@ def window(
         " + format(sums[kernel][top + 1][left + 1], '~g') + '.'",
     }
     chart = alt.concat(
-        _pixels(pixels, n, k), _products(weights), _sums(sums, n), columns=3, spacing=28
-    ).add_params(*controls, *(_fixed(name, given) for name, given in derived.items()))
+        _pixels(pixels, n, k), _products(weights), _sums(outputs, n), columns=3, spacing=28
+    ).add_params(*controls, *constants(data), *expressions(derived))
     return Picture(
         chart,
         name="fig-window",
@@ -83,11 +82,6 @@ def window(
         alt=f"Three grids: a picture of {n} by {n} pixels with a frame around three by three of them, "
         "the nine products of pixel and weight, and the output with the sums so far.",
     )
-
-
-def _fixed(name: str, given: object) -> alt.Parameter:
-    """Return a parameter without a control: a value, or an expression of the others."""
-    return alt.param(name, expr=given) if isinstance(given, str) else alt.param(name, value=given)
 
 
 def _grid(data: list[dict], column: str, row: str, places: range, title: str) -> alt.Chart:

@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 
 from course.figures import COLOURS
-from course.interactive import TOLD, Picture
+from course.interactive import TOLD, Picture, constants, expressions, radio, select, slider
 
 BLUE, ORANGE = COLOURS[:2]
 SIDE = 280  # pixels, the side of a digit
@@ -48,19 +48,9 @@ def row_by_row(
         "networks": networks,
     }  # fmt: skip
     controls = [
-        alt.param(
-            "row",
-            value=rows // 2,
-            bind=alt.binding_range(min=1, max=rows, step=1, name="Rows seen "),
-        ),
-        alt.param(
-            "digit", value=names[0], bind=alt.binding_select(options=names, name="Test picture ")
-        ),
-        alt.param(
-            "network",
-            value=networks[-1],
-            bind=alt.binding_radio(options=networks, name="Network "),
-        ),
+        slider("row", 1, rows, "Rows seen", value=rows // 2),
+        select("digit", names, "Test picture"),
+        radio("network", networks, "Network", value=networks[-1]),
     ]
     derived = {
         "which": "indexof(names, digit)",
@@ -73,9 +63,7 @@ def row_by_row(
         " + ' it gives ' + format(now[right], '.3f') + '.')",
     }
     chart = alt.concat(_digit(rows, columns), _answers(), columns=2, spacing=30).add_params(
-        *controls,
-        *(alt.param(name, value=given) for name, given in values.items()),
-        *(alt.param(name, expr=given) for name, given in derived.items()),
+        *controls, *constants(values), *expressions(derived)
     )
     return Picture(
         chart,
@@ -232,16 +220,8 @@ def fading(arrives: Mapping[tuple[str, str], np.ndarray], marked: int) -> Pictur
         "networks": networks,
     }
     controls = [
-        alt.param(
-            "network",
-            value=networks[0],
-            bind=alt.binding_select(options=networks, name="Network "),
-        ),
-        alt.param(
-            "back",
-            value=marked,
-            bind=alt.binding_range(min=0, max=steps - 1, step=1, name="Steps back "),
-        ),
+        select("network", networks, "Network"),
+        slider("back", 0, steps - 1, "Steps back", value=marked),
     ]
     arrived = " and ".join(
         f"' + {_number(f'of_network[{index}][back]')} + ' {time} training"
@@ -257,9 +237,7 @@ def fading(arrives: Mapping[tuple[str, str], np.ndarray], marked: int) -> Pictur
         _unrolled(time, index, steps, marked, lowest, highest) for index, time in enumerate(times)
     ]
     chart = alt.concat(*parts, columns=2, spacing=24).add_params(
-        *controls,
-        *(alt.param(name, value=given) for name, given in values.items()),
-        *(alt.param(name, expr=given) for name, given in derived.items()),
+        *controls, *constants(values), *expressions(derived)
     )
     return Picture(
         chart,
