@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from course import benchmark, book, catalogue, checking, checks, notebooks, paper, pins
+from course import (
+    benchmark,
+    book,
+    catalogue,
+    checking,
+    checks,
+    notebooks,
+    paper,
+    pins,
+    student_check,
+)
 from course.book import BookError
 from course.cells import CellError, choose
 from course.checking import HERE, Checked, Way
@@ -27,9 +37,11 @@ from course.ledger import LedgerError, judge_all, load_all
 from course.machine import describe, pretended_gpu, sees_gpu
 from course.notebooks import NotebookError
 from course.paper import PaperError
+from course.processes import Progress
 from course.profiles import PROFILES, ProfileError, check_profile
 from course.race import race
-from course.runs import Paths, Record
+from course.runs import Display, Paths, Record
+from course.slides_cli import make_slides
 from course.speed import SpeedError
 
 if TYPE_CHECKING:
@@ -235,7 +247,9 @@ def list_notebooks(
 def check(
     chosen: Annotated[
         list[Path] | None,
-        typer.Argument(help="Notebooks, as paths. Default: every one of the course."),
+        typer.Argument(
+            help="Notebooks, as paths; also your own work on an exercise. Default: every one of the course."
+        ),
     ] = None,
     profile: Profile = "smoke",
     seeds: Annotated[
@@ -247,7 +261,20 @@ def check(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even what is up to date.")] = False,
     time_limit: Annotated[
-        float | None, typer.Option(min=1, help="Seconds for one notebook.")
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds for one notebook; of a student's work, for one cell.",
+            show_default=f"{student_check.CELL_LIMIT:g} for a cell",
+        ),
+    ] = None,
+    hints: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Of a student's work: how many hints to show for a task that fails.",
+            show_default="1",
+        ),
     ] = None,
     jobs: Annotated[
         int | None,
@@ -261,14 +288,24 @@ def check(
     as_json: AsJson = False,
     root: Root = Path(),
 ) -> None:
-    """Check every notebook of the course: chapters, exercises as students get them, solutions.
+    """Check every notebook of the course, or a student's own work on an exercise.
 
     Each runs, unless its last run still holds, within its limits of time and memory. What it keeps
     is compared with what NAME.checks.yml beside it expects, and with the bands of NAME.spread.json.
     An exercise must stop at its first NotImplementedError, a solution pass all of its tests. A
     line for each fault names the notebook, the value and its band.
 
+    A student's work is an exercise that you name and that lies anywhere but in
+    notebooks/exercises/NAME/, or there with an answer in it. It runs from the top in a fresh
+    kernel, past cells that fail. A table has the points that the visible tests of each task give,
+    the message of a test that fails, and a hint. Nothing is written to it. Ends with 1 if a
+    visible test fails, and with 2 if a file can't be read.
+
     Examples:
+
+        course check work/1_cnn_rnn_basics.ipynb
+
+        course check --hints 3 work/1_cnn_rnn_basics.ipynb
 
         course check
 
@@ -283,6 +320,25 @@ def check(
         course check --json > checks.json
     """
     check_profile(profile)
+    own = student_check.students_work(chosen or [], root)
+    if own:
+        if len(own) < len({path.resolve() for path in chosen or []}):
+            raise NotebookError(f"{own[0]}: a student's work; check it apart from the course's own")
+        others = {
+            "--seeds": seeds,
+            "--keep": keep,
+            "--force": force,
+            "--jobs": jobs,
+            "--scheduler": scheduler,
+            "--require-gpu": require_gpu,
+            "--publish": publish,
+        }
+        for name in (name for name, value in others.items() if value):
+            raise typer.BadParameter(f"not for a student's work: {own[0]}", param_hint=name)
+        limit = time_limit or student_check.CELL_LIMIT
+        raise typer.Exit(_check_own(own, limit, 1 if hints is None else hints, as_json))
+    if hints is not None:
+        raise typer.BadParameter("only for a student's work that you name", param_hint="--hints")
     way = _way(force, time_limit, jobs, scheduler, require_gpu)
     chosen = catalogue.choose(chosen, root)
     if keep:
@@ -301,6 +357,30 @@ def check(
     if as_json:
         print(json.dumps({catalogue.name(n): _told(one) for n, one in found.items()}, indent=1))
     raise typer.Exit(bool(bad))
+
+
+def _check_own(paths: list[Path], limit: float, hints: int, as_json: bool) -> int:
+    """Check students' notebooks by their visible tests; print what they say; return the exit code."""
+    display, reports = Display(say), []
+    for path in paths:
+        display.say(f"running {path} from the top; TensorFlow takes some seconds to start")
+
+        def show(done: int, total: int, name: str = path.stem) -> None:
+            display.show(name, Progress(done, total) if done < total else None)
+
+        try:
+            reports.append(student_check.check(path, limit, hints, show))
+        except KeyboardInterrupt:
+            say("\ncourse: interrupted; nothing was kept")
+            return 130
+        finally:
+            display.show(path.stem, None)
+    if as_json:
+        told = {report.notebook: report.as_dict() for report in reports}
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join(map(str, reports)))
+    return int(not all(report.passed for report in reports))
 
 
 def _told(checked: Checked) -> dict[str, Any]:
@@ -361,6 +441,9 @@ def _measure_spreads(
     if as_json:
         print(json.dumps(told, indent=1))
     return int(any(found.spread is None for found in measured.values()))
+
+
+app.command(name="slides")(make_slides)
 
 
 @app.command(name="pdf")
