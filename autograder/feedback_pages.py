@@ -36,6 +36,7 @@ from autograder.errors import UserError
 from autograder.exercises import Task, released_notebooks
 from autograder.exporting import number
 from autograder.feedback import ForStudents
+from autograder.file_names import SECRET, TIMESTAMP
 from autograder.gradebook import grade_id, is_test
 from autograder.marks import Marks, TaskMark
 from autograder.nbgrader_course import Course
@@ -44,7 +45,6 @@ from autograder.records import Record
 from course.files import write_atomically
 
 NAME = "feedback.html"
-SECRET = "submission_secret.txt"  # of nbgrader's exchange
 SYSTEMS = ("moodle", "canvas")
 LONGEST = 20_000  # characters of an answer that are shown
 MESSAGE = 2_000  # characters of an error
@@ -185,11 +185,11 @@ def _prepare_release(course: Course, assignment: str, student: str, page: str) -
     """
     submitted = course.work / "submitted" / student / assignment
     feedback = course.work / "feedback" / student / assignment
-    needed = (SECRET, "timestamp.txt")
-    if not all((submitted / name).is_file() for name in needed):
+    needed = [submitted / name for name in (SECRET, TIMESTAMP)]
+    if not all(path.is_file() and not path.is_symlink() for path in needed):
         return  # it came from elsewhere
-    for name in needed:
-        write_atomically(feedback / name, (submitted / name).read_text("utf-8", "replace"))
+    for path in needed:
+        write_atomically(feedback / path.name, path.read_text("utf-8", "replace"))
     for notebook in submitted.glob("*.ipynb"):
         write_atomically(feedback / f"{notebook.stem}.html", page)
 

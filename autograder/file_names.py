@@ -12,6 +12,7 @@ from autograder.archives import Piece
 
 NOTEBOOK = ".ipynb"
 TIMESTAMP = "timestamp.txt"  # where nbgrader looks for the time of a submission
+SECRET = "submission_secret.txt"  # by which its author finds the feedback in nbgrader's exchange
 NAME_BYTES = 120  # of a file; most systems allow 255, and some encrypted ones 143
 PATH_BYTES = 400
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # Windows' devices

@@ -24,8 +24,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from autograder.file_names import SECRET, TIMESTAMP
+
 SUFFIX = ".ipynb"
-TIMESTAMP = "timestamp.txt"  # which nbgrader puts beside it
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _find(submission: Path, name: str, caps: Caps, found: _Found) -> Path:
     [chosen] = named or notebooks
     if not named:
         found.notes.append(f"The file {shown(chosen.name)} was taken for {name}{SUFFIX}.")
-    expected = (chosen.name, TIMESTAMP)
+    expected = (chosen.name, TIMESTAMP, SECRET)  # the last two by nbgrader
     others = [shown(entry.name) for entry in entries if entry.name not in expected]
     if others:
         told = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")

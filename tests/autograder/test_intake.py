@@ -286,9 +286,10 @@ def test_only_the_notebook_of_a_folder_is_taken(released, answered, hand_in, tmp
     assert result.notes == ("Only the notebook is graded; left out: a?[31m.txt, numpy.py.",)
 
 
-def test_the_file_with_the_time_is_nothing_to_tell(released, answered, hand_in, tmp_path):
+def test_what_nbgrader_puts_beside_it_is_nothing_to_tell(released, answered, hand_in, tmp_path):
     path = hand_in(answered)
     (tmp_path / "timestamp.txt").write_text("2026-01-01 12:00:00 UTC")
+    (tmp_path / "submission_secret.txt").write_text("4711")
     assert take(path.parent, released, NAME).notes == ()
 
 
