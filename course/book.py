@@ -82,7 +82,7 @@ def stage(root: Path, profile: str, executed: Path | None = None) -> Path:
     for chapter in notebooks.find_chapters(paths.notebooks):
         record, run = _run_of(chapter, profile, paths, executed)
         page = _page(chapter, record, run)
-        if interactive.strip(page):
+        if interactive.for_pages(page):
             files["book/_static/vega.js"] = interactive.script().encode()
         files[str(chapter.relative_to(root))] = nbformat.writes(page).encode()
     for exercise in sorted(root.glob("notebooks/exercises/*/*.ipynb")):

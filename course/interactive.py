@@ -23,6 +23,7 @@ TOLD = "told"
 
 VEGA_LITE = "6.4"
 MIME_TYPE = "application/vnd.vegalite.v5+json"  # what JupyterLab draws; no picture needs more
+SCHEMA = "https://vega.github.io/schema/vega-lite"
 FONT_SIZE = 13
 
 
@@ -60,36 +61,15 @@ class Picture:
         spec["config"] = {name: style.get(name, {}) | given.get(name, {}) for name in style}
         return spec | {"background": "white", "padding": 8}
 
-    def still(self) -> str:
-        """Return the picture as SVG, with the controls as they stand at first."""
-        import vl_convert
-
-        return vl_convert.vegalite_to_svg(self.spec(), vl_version=VEGA_LITE)
-
-    def to_html(self) -> str:
-        """Return the figure for a page: the still picture, and the chart for the script."""
-        still = base64.b64encode(self.still().encode()).decode()
-        # "</" would end the script
-        spec = json.dumps(self.spec(), separators=(",", ":")).replace("</", "<\\/")
-        return (
-            f'<figure class="picture" id="{html.escape(self.name)}">'
-            f'<img class="picture-still" alt="{html.escape(self.alt)}" '
-            f'src="data:image/svg+xml;base64,{still}">'
-            '<div class="picture-live" hidden></div>'
-            f'<script type="application/json">{spec}</script>'
-            f'<figcaption><span class="caption-text">{html.escape(self.caption)}</span></figcaption>'
-            "</figure>"
-        )
-
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
         import vl_convert
 
         spec = self.spec()
         png = vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=2)
+        # No HTML: JupyterLab would show that, and without the book's script it is a still picture
         bundle = {
-            MIME_TYPE: spec | {"$schema": "https://vega.github.io/schema/vega-lite/v5.json"},
-            "text/html": self.to_html(),
-            "image/png": base64.b64encode(png).decode(),  # for the book on paper
+            MIME_TYPE: spec | {"$schema": f"{SCHEMA}/v5.json"},
+            "image/png": base64.b64encode(png).decode(),
             "text/plain": f"{self.caption} {self.alt}",
         }
         told = {"alt": self.alt, "caption": self.caption, "name": self.name}
@@ -136,8 +116,8 @@ def expressions(given: Mapping[str, str]) -> list[alt.Parameter]:
     return [alt.param(name, expr=text) for name, text in given.items()]
 
 
-def strip(notebook: NotebookNode) -> bool:
-    """Take the form for JupyterLab out of a notebook's pictures, which Sphinx doesn't know.
+def for_pages(notebook: NotebookNode) -> bool:
+    """Give the pictures of a notebook the form that the book's pages have.
 
     Returns:
         Whether there is a picture in it.
@@ -145,8 +125,37 @@ def strip(notebook: NotebookNode) -> bool:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output for output in outputs if MIME_TYPE in output.get("data", {})]
     for output in pictures:
-        del output.data[MIME_TYPE]
+        # Sphinx would warn of a form that it doesn't know
+        spec = output.data.pop(MIME_TYPE)
+        output.data["text/html"] = figure(spec, **output.metadata["picture"])
     return bool(pictures)
+
+
+def figure(spec: Mapping[str, Any], name: str, caption: str, alt: str) -> str:
+    """Return a picture for a page: how it stands at first, and the chart for the script.
+
+    Args:
+        spec: the chart as Vega-Lite.
+        name: of the picture, as of a `Picture`.
+        caption: as of a `Picture`.
+        alt: as of a `Picture`.
+    """
+    import vl_convert
+
+    spec = {**spec, "$schema": f"{SCHEMA}/v6.json"}
+    drawing = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
+    still = base64.b64encode(drawing.encode()).decode()
+    # "</" would end the script
+    chart = json.dumps(spec, separators=(",", ":")).replace("</", "<\\/")
+    return (
+        f'<figure class="picture" id="{html.escape(name)}">'
+        f'<img class="picture-still" alt="{html.escape(alt)}" '
+        f'src="data:image/svg+xml;base64,{still}">'
+        '<div class="picture-live" hidden></div>'
+        f'<script type="application/json">{chart}</script>'
+        f'<figcaption><span class="caption-text">{html.escape(caption)}</span></figcaption>'
+        "</figure>"
+    )
 
 
 def script() -> str:
