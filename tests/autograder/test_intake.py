@@ -5,6 +5,7 @@ import json
 import os
 import socket
 
+import colab
 import nbformat
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -190,6 +191,12 @@ def test_an_old_notebook_is_upgraded(released, answered, hand_in):
         "def a(): return 1",
         "def b(): return two",
     ]
+
+
+def test_a_notebook_from_colab_is_taken(released, answered, hand_in):
+    result = take(hand_in(colab.save(answered)), released, NAME)
+    assert sources(result) == GOOD
+    assert result.notes == ()
 
 
 BAD = {

@@ -1,5 +1,6 @@
 """A chapter where the course is not installed, and the package that it is installed from."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from projects import ROOT
 from course import install, notebooks
 
 CHAPTERS = notebooks.find_chapters(ROOT / "notebooks")
+EXERCISES = sorted(ROOT.glob("notebooks/exercises/*/*.ipynb"))
+COLAB_HAS = {"keras", "matplotlib", "numpy", "sklearn", "tensorflow"}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
@@ -25,6 +28,16 @@ def test_the_first_cell_of_a_chapter_is_the_one_of_the_configuration(chapter):
     assert set(notebooks.tags(first)) == {notebooks.INSTALL, "remove-cell"}
     wanted = install.cell(repository["url"], repository["branch"])
     assert first.source == wanted, "run: .venv/bin/python -m course.install"
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda path: path.stem)
+def test_an_exercise_needs_nothing_that_colab_lacks(exercise):
+    code = "\n".join(cell.source for cell in notebooks.code_cells(notebooks.read(exercise)))
+    nodes = list(ast.walk(ast.parse(code)))
+    names = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in names}
+    assert packages - set(sys.stdlib_module_names) - COLAB_HAS == set()
 
 
 def test_the_cell_names_the_repository():
@@ -153,11 +166,15 @@ def test_a_chapter_runs_in_an_environment_without_the_course(wheel, tmp_path):
     assert record["url"].endswith(wheel.name)
 
 
-def test_binder_gets_a_python_that_the_course_supports():
+def test_binder_installs_the_course_for_a_python_that_it_supports():
+    """As repo2docker reads the files: a folder of its own would hide requirements.txt and the package."""
     import tomllib
 
     from packaging.specifiers import SpecifierSet
 
+    assert [
+        name for name in ("binder", ".binder", "environment.yml") if (ROOT / name).exists()
+    ] == []
     version = (ROOT / "runtime.txt").read_text().strip().removeprefix("python-")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert version in SpecifierSet(project["requires-python"])

@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import colab
 import nbformat
 import psutil
 import pytest
@@ -459,6 +460,14 @@ def test_an_interrupted_check_leaves_no_kernel(tmp_path):
     finally:
         if running.poll() is None:
             running.kill()
+
+
+def test_a_notebook_from_colab(tmp_path):
+    path = write(tmp_path, answer("a", "a = 1"), check_cell("a", "assert a == 1"))
+    path.write_text(colab.save(notebooks.read(path)))
+    report = student_check.check(path)
+    assert report.passed, str(report)
+    assert report.points == 4
 
 
 @pytest.mark.slow
