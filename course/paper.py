@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 NAME = "course"  # of the PDF
 NEEDED = ("xelatex", "latexmk")
 DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+TABLE = re.compile(
+    r"^(?P<begin>:::\{table\}.*\n(?::.*\n)*)?(?P<space>\n*)(?P<rows>\|.*\n(?:\|.*(?:\n|\Z))+)",
+    re.MULTILINE,
+)
+LINE = 80  # characters that fit into a line of a page
+LONG_WORD = 20  # from that length on a word may be broken
 # The main fonts have no Korean, which quotations have. The package takes quotation marks, dots and
 # the lines of tables for Korean too, in fonts and widths of its own: class 0 gives them back
 PREAMBLE = r"""
@@ -114,6 +121,8 @@ def stage(root: Path, profile: str) -> Path:
     for path in target.rglob("*.ipynb"):
         notebook = on_paper(notebooks.read(path))
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    for path in target.rglob("*.md"):
+        path.write_text(columns_that_fit(path.read_text(encoding="utf-8")), encoding="utf-8")
     _pixels_for_drawings(target)
     config = yaml.safe_load((target / "_config.yml").read_text(encoding="utf-8"))
     settings = config.setdefault("sphinx", {}).setdefault("config", {})
@@ -149,6 +158,39 @@ def _as_item(found: re.Match) -> str:
     summary = re.sub(r"</?code>", "`", found[1].strip())
     body = found[2].strip().replace("\n", "\n  ")
     return f"- {summary}\n\n  {body}\n"
+
+
+def columns_that_fit(text: str) -> str:
+    """Give the wide tables of a page a width for each column; LaTeX breaks no line without one.
+
+    A column gets room for its longest word, and a share of what is left by the text in it.
+
+    Args:
+        text: Markdown, with tables of lines that begin with `|`.
+    """
+
+    def change(found: re.Match) -> str:
+        head, _, *body = [_texts(line) for line in found["rows"].splitlines()]
+        columns = list(zip(*[head, *body], strict=True))
+        if sum(max(map(len, column)) for column in columns) < LINE:
+            return found[0]
+        words = [max(map(len, " ".join(column).split())) for column in columns]
+        least = [min(word, LONG_WORD) + 1 for word in words]
+        lengths = [sum(map(len, column)) for column in columns]
+        spare = max(LINE - sum(least), 0) / sum(lengths)
+        shares = [round(a + spare * b) for a, b in zip(least, lengths, strict=True)]
+        widths = f":widths: {' '.join(map(str, shares))}\n"
+        if found["begin"]:
+            return found["begin"] + widths + found["space"] + found["rows"]
+        return f"{found['space']}:::{{table}}\n{widths}\n{found['rows'].rstrip()}\n:::\n"
+
+    return TABLE.sub(change, text)
+
+
+def _texts(row: str) -> list[str]:
+    """Return what can be read of the cells of a table's line."""
+    entries = re.split(r"(?<!\\)\|", LINK.sub(r"\1", row))[1:-1]
+    return [re.sub(r"[*`]", "", entry).strip() for entry in entries]
 
 
 def _pixels_for_drawings(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The book on paper, and the executed chapters in one file."""
 
+import re
 import shutil
 import zipfile
 
@@ -48,6 +49,25 @@ def test_a_picture_with_controls_is_a_figure_on_paper():
     assert changed.outputs[1].data == {"text/html": "<table>"}
     assert changed.metadata["mystnb"]["figure"] == {"caption": "Move it.", "name": "fig-grid"}
     assert changed.metadata["mystnb"]["image"] == {"alt": "A grid."}
+
+
+def test_wide_tables_get_widths_and_narrow_ones_stay():
+    narrow = "| A | B |\n|---|---|\n| 1 | 2 |\n"
+    wide = f"| Says | Value |\n|---|---|\n| [{'a claim ' * 20}](a.md) | **{'0.5 ' * 5}** |\n"
+    assert paper.columns_that_fit(f"Text.\n\n{narrow}\nText.\n") == f"Text.\n\n{narrow}\nText.\n"
+    [widths] = re.findall(":widths: (.+) (.+)\n", paper.columns_that_fit(wide))
+    says, value = map(int, widths)
+    assert says + value == paper.LINE
+    assert value >= len("Value") + 1
+    assert says > 4 * value  # it has most of the text
+    told = f":widths: {says} {value}\n"
+    assert paper.columns_that_fit(f"Text.\n\n{wide}\nMore.\n") == (
+        f"Text.\n\n:::{{table}}\n{told}\n{wide}:::\n\nMore.\n"
+    )
+    marked = f":::{{table}}\n:class: ledger\n\n{wide}\n:::\n"
+    assert paper.columns_that_fit(marked) == (
+        f":::{{table}}\n:class: ledger\n{told}\n{wide}\n:::\n"
+    )
 
 
 def test_without_latex_it_says_how_to_install_it(project, monkeypatch):
