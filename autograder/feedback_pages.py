@@ -194,6 +194,28 @@ def _prepare_release(course: Course, assignment: str, student: str, page: str) -
         write_atomically(feedback / f"{notebook.stem}.html", page)
 
 
+def release_command(course: Course, assignment: str) -> str | None:
+    """Return nbgrader's command that releases the pages of submissions from its exchange.
+
+    It names those whose submission came from elsewhere: nbgrader would stop at their pages.
+
+    Args:
+        course: the course.
+        assignment: its name.
+
+    Returns:
+        The command; None if no page belongs to a submission from the exchange.
+    """
+    pages = sorted((course.work / "feedback").glob(f"*/{assignment}/{NAME}"))
+    others = [page.parts[-3] for page in pages if not page.with_name(SECRET).exists()]
+    if len(others) == len(pages):
+        return None
+    command = f"nbgrader release_feedback {assignment}"
+    if others:
+        command += f" --CourseDirectory.student_id_exclude={','.join(others)}"
+    return command
+
+
 def zip_for(
     course: Course, assignment: str, system: str, students: Sequence[str] | None = None
 ) -> Zipped:

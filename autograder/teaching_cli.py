@@ -162,12 +162,14 @@ def feedback(
     if zipped:
         path.write_bytes(zipped.data)
     unmatched = list(zipped.unmatched) if zipped else []
+    release = feedback_pages.release_command(course, assignment)
     if as_json:
         found = {
             "pages": [os.path.relpath(page) for page in pages],
             "zip": os.path.relpath(path) if zipped else None,
             "unmatched": unmatched,
             "stale": stale,
+            "release": release,
         }
         print(json.dumps(found, indent=2))
     else:
@@ -176,7 +178,7 @@ def feedback(
             print(f"{os.path.relpath(path)}: written, with {len(zipped.names)} of them")
         _list("not in the zip", unmatched)
         _list(f"left out, run `autograder grade {assignment}`", stale)
-        print(f"Next: `autograder export {assignment}`.")
+        print(f"Next: {f'`{release}`, then ' if release else ''}`autograder export {assignment}`.")
     if unmatched or stale:
         raise typer.Exit(1)
 

@@ -5,10 +5,16 @@ import shutil
 import pytest
 from clusters import Cluster
 from grading import Grading
+from hypothesis import settings
 from projects import CONFIG, ROOT, TOC, Project
 
 from course import notebooks
 from course.runs import Paths, default_jobs, run_chapters
+
+settings.register_profile(
+    "course", deadline=None
+)  # a test that is slow beside others hasn't failed
+settings.load_profile("course")
 
 
 @pytest.fixture

@@ -985,7 +985,7 @@ names = st.lists(st.one_of(pieces, letters), min_size=1, max_size=6).map("".join
 names = names.filter(lambda name: name[0] != "\0")  # Python can't write a zip file with such
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.booleans(), names), min_size=1, max_size=5),
     st.sampled_from(["folder", "moodle", "canvas"]),

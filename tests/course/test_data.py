@@ -263,7 +263,7 @@ def test_a_folder_in_place_of_the_file(folder):
         data.find_source("mnist")
 
 
-@settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, database=None, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(0), value=st.integers(1, 255), keep=st.none() | st.integers(0))
 def test_a_damaged_file_is_refused_or_read_right(at, value, keep, tiny, folder):
     spec = tiny["mnist"]
