@@ -5,6 +5,7 @@ import csv
 import json
 import re
 
+import nbformat
 import pytest
 from autograding import needs_sandbox
 from grading import COURSE
@@ -12,6 +13,7 @@ from grading import COURSE
 from autograder.bank import VISIBLE_TESTS_PASS, bank_folder, read_bank
 from autograder.exercises import find_assignments, find_orphans, read_tasks, released_notebooks
 from autograder.nbgrader_course import read_notebooks
+from course.student_check import read_hints
 
 ASSIGNMENTS = find_assignments(COURSE)
 TESTED_TASKS = [
@@ -21,6 +23,8 @@ TESTED_TASKS = [
     if not task.by_hand
 ]
 REGION = re.compile(r"### BEGIN (HIDDEN TESTS|SOLUTION)\n(.*?)### END \1", re.DOTALL)
+HINTS = ["Hint 1: where to look", "Hint 2: the idea", "Hint 3: almost the code"]
+SECTION = re.compile(r"(?:[Cc]hapter (\d), )?section \*(.+?)\*(?!\*)")  # as hints name it
 
 each_assignment = pytest.mark.parametrize("assignment", ASSIGNMENTS)
 each_tested_task = pytest.mark.parametrize(("assignment", "task"), TESTED_TASKS)
@@ -43,6 +47,11 @@ def cells(notebooks, name=None):
         return found
     (cell,) = (c for c in found if c.metadata.get("nbgrader", {}).get("grade_id") == name)
     return cell
+
+
+def cells_by_id(assignment):
+    """Return the cells of an assignment's source by their ids."""
+    return {cell.id: cell for cell in cells(source(assignment))}
 
 
 def test_there_are_exercises():
@@ -111,6 +120,55 @@ def test_every_assertion_has_a_message(assignment):
             for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.Assert):
                     assert node.msg is not None, f"{cell.id}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("notebooks", [source, released])
+@each_assignment
+def test_every_task_has_three_hints_before_its_answer(assignment, notebooks):
+    found = cells(notebooks(assignment))
+    names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in found]
+    hints = []
+    for task in read_tasks(source(assignment)):
+        hint = found[names.index(task.name) - 1]
+        assert hint.id == "hints-" + task.name.replace("_", "-"), f"{task.name} has no hints"
+        assert (hint.cell_type, hint.metadata) == ("markdown", {"tags": ["hints"]}), hint.id
+        told = read_hints(hint.source)
+        assert [one.title for one in told] == HINTS, hint.id
+        assert all(len(one.text) >= 40 for one in told), hint.id
+        form = "\n\n".join(
+            f"<details>\n<summary>{one.title}</summary>\n\n{one.text}\n\n</details>" for one in told
+        )
+        assert hint.source == form, f"{hint.id} is not in the form of the other hints"
+        hints.append(hint.id)
+    assert hints == [cell.id for cell in found if "hints" in cell.metadata.get("tags", [])]
+    assert "three hints" in found[0].source, "the introduction should say that there are hints"
+
+
+@each_assignment
+def test_hints_name_sections_that_are_there(assignment):
+    headings = {
+        path.name[0]: {
+            line.lstrip("# ")
+            for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == "markdown"
+            for line in cell.source.splitlines()
+            if line.startswith("#")
+        }
+        for path in COURSE.root.glob("notebooks/*.ipynb")
+    }
+    texts = [c.source for c in cells(source(assignment)) if "hints" in c.metadata.get("tags", [])]
+    found = [match for text in texts for match in SECTION.findall(text)]
+    named = [(number or assignment[0], title) for number, title in found]
+    assert named
+    assert [(n, title) for n, title in named if title not in headings[n]] == []
+
+
+@each_tested_task
+def test_no_hint_is_an_answer(assignment, task):
+    """The code of the last hint has gaps."""
+    hint = read_hints(cells_by_id(assignment)["hints-" + task.replace("_", "-")].source)[-1]
+    for code in re.findall(r"```\w*\n(.*?)```", hint.text, re.DOTALL):
+        assert "..." in code
 
 
 @each_assignment
