@@ -138,8 +138,12 @@ def test_dark_mode_is_a_button_away_and_stays(page, address):
 @needs_browser
 @pytest.mark.parametrize(
     "name",
-    ["book/welcome", f"notebooks/{CHAPTERS[0].stem}", f"notebooks/exercises/{CHAPTERS[0].stem}/{CHAPTERS[0].stem}"],
-)  # fmt: skip
+    [
+        *("book/welcome", "book/teacher", "search"),
+        *(f"notebooks/{chapter.stem}" for chapter in CHAPTERS),
+        f"notebooks/exercises/{CHAPTERS[0].stem}/{CHAPTERS[0].stem}",
+    ],
+)
 def test_the_keyboard_alone_reaches_everything(page, address, name):
     page.goto(f"{address}/{name}.html")
     page.wait_for_function(
@@ -181,3 +185,49 @@ def test_the_keyboard_alone_reaches_everything(page, address, name):
           .map((element) => `${element.dataset.reached}: ${element.outerHTML.slice(0, 150)}`)"""
     )
     assert missed == []
+
+
+# Move the controls of every picture by chance, and compare with one that was drawn so from the start
+MOVED = """async () => {
+  let seed = 1;
+  const chance = (n) => ((seed = (seed * 48271) % 2147483647), seed % n);
+  const choose = ({ options, min, max, step }) =>
+    options ? options[chance(options.length)] : min + step * chance(Math.floor((max - min) / step) + 1);
+  const draw = async (spec) => {
+    const place = document.body.appendChild(document.createElement("div"));
+    return (await vegaEmbed(place, spec, { actions: false, renderer: "svg" })).view;
+  };
+  const shapes = async (view) => {
+    const svg = new DOMParser().parseFromString(await view.toSVG(), "image/svg+xml");
+    return [...svg.querySelectorAll("text, path, line")].map((mark) =>
+      [mark.textContent, mark.getAttribute("d"), mark.getAttribute("fill")].join(" ")
+        .replace(/-?\\d+\\.\\d+/g, (number) => (+number).toFixed(1))).sort();
+  };
+  const faults = [];
+  for (const figure of document.querySelectorAll("figure.picture")) {
+    const spec = JSON.parse(figure.querySelector("script").textContent);
+    const moved = await draw(spec);
+    for (let round = 0; round < 8; round++) {
+      const settings = {};
+      for (const { name, bind } of spec.params) if (bind) settings[name] = choose(bind);
+      for (const name in settings) moved.signal(name, settings[name]);
+      await moved.runAsync();
+      const params = spec.params.map((p) => (p.name in settings ? { ...p, value: settings[p.name] } : p));
+      const fresh = await draw({ ...spec, params });
+      const [is, wanted] = [await shapes(moved), await shapes(fresh)];
+      const at = wanted.findIndex((shape, i) => shape !== is[i]);
+      if (at >= 0 || is.length !== wanted.length)
+        faults.push([figure.id, JSON.stringify(settings), `${is[at]} is not ${wanted[at]}`]);
+      fresh.finalize();
+    }
+  }
+  return faults;
+}"""
+
+
+@needs_browser
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_picture_that_was_changed_is_as_one_drawn_so_from_the_start(page, address, chapter):
+    page.goto(f"{address}/notebooks/{chapter.stem}.html")
+    page.wait_for_function("document.querySelectorAll('figure.picture-is-live').length > 1")
+    assert page.evaluate(MOVED) == []
