@@ -25,6 +25,8 @@ VEGA_LITE = "6.4"
 MIME_TYPE = "application/vnd.vegalite.v5+json"  # what JupyterLab draws; no picture needs more
 SCHEMA = "https://vega.github.io/schema/vega-lite"
 FONT_SIZE = 13
+TAKEN = {"autosize", "background", "datum", "event", "height", "padding", "parent", "width"}
+"""Names that Vega has for itself; a parameter of that name changes the whole drawing."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,14 @@ class Picture:
     alt: str
 
     def spec(self) -> dict[str, Any]:
-        """Return the chart as Vega-Lite: on white paper, in sizes that can be read in the book."""
+        """Return the chart as Vega-Lite: on white paper, in sizes that can be read in the book.
+
+        Raises:
+            ValueError: a parameter has a name that Vega has for itself.
+        """
         spec = self.chart.to_dict()
+        if taken := TAKEN & {param["name"] for param in spec.get("params", [])}:
+            raise ValueError(f"{self.name}: Vega has {', '.join(taken)} for itself; rename it")
         size = {"labelFontSize": FONT_SIZE, "titleFontSize": FONT_SIZE}
         style = {
             "axis": size

@@ -52,7 +52,7 @@ def window(
     controls = [
         select("kernel", list(kernels), "Kernel"),
         radio("stride", [1, 2, 3], "Stride"),
-        radio("padding", ["valid", "same"], "Padding"),
+        radio("border", ["valid", "same"], "Padding"),
         slider("place", 1, n * n, "Place", value=1),
     ]
     data = {
@@ -60,8 +60,8 @@ def window(
         "sums": {name: of_kernel.tolist() for name, of_kernel in sums.items()},
     }
     derived = {
-        "places": f"padding == 'same' ? ceil({n} / stride) : floor(({n} - {k}) / stride) + 1",
-        "added": f"padding == 'same' ? max(0, (places - 1) * stride + {k} - {n}) : 0",
+        "places": f"border == 'same' ? ceil({n} / stride) : floor(({n} - {k}) / stride) + 1",
+        "added": f"border == 'same' ? max(0, (places - 1) * stride + {k} - {n}) : 0",
         "before": "floor(added / 2)",
         "at": "min(place, places * places) - 1",
         "top": "floor(at / places) * stride - before",

@@ -41,6 +41,12 @@ def test_a_notebook_without_pictures_stays_as_it_is():
     assert not interactive.for_pages(notebook)
 
 
+def test_a_parameter_may_not_have_a_name_of_vegas():
+    chart = alt.Chart(alt.Data(values=[{}])).mark_point().add_params(alt.param("padding", value=0))
+    with pytest.raises(ValueError, match="fig-point: Vega has padding for itself"):
+        Picture(chart, "fig-point", "A point.", "One point.").spec()
+
+
 def test_the_page_gets_the_still_picture_and_the_chart(picture):
     page = shown(picture)
     assert '<figure class="picture" id="fig-point">' in page

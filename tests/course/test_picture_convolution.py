@@ -34,7 +34,7 @@ def output(kernel, stride, padding):
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_each_place_has_the_sum_of_its_products(window, kernel, padding, stride):
     expected = output(kernel, stride, padding)
-    settings = {"kernel": kernel, "padding": padding, "stride": stride}
+    settings = {"kernel": kernel, "border": padding, "stride": stride}
     assert number(window, "places", **settings) == len(expected)
     for place in {1, 2, expected.size // 2 + 1, expected.size} - {0}:
         if place <= expected.size:
@@ -51,7 +51,7 @@ def test_beyond_the_last_place_it_stays_there(window):
 def test_the_output_fills_up_to_the_place(window):
     first, last = (
         Counter(
-            text for text in texts(window.spec(), padding="same", place=place) if "×" not in text
+            text for text in texts(window.spec(), border="same", place=place) if "×" not in text
         )
         for place in (1, 25)
     )
@@ -60,5 +60,5 @@ def test_the_output_fills_up_to_the_place(window):
 
 
 def test_the_zeros_of_the_padding_are_drawn_only_where_there_are_some(window):
-    valid, same = (len(texts(window.spec(), padding=padding)) for padding in ("valid", "same"))
+    valid, same = (len(texts(window.spec(), border=padding)) for padding in ("valid", "same"))
     assert same - valid == 7 * 7 - 5 * 5
