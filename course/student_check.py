@@ -174,7 +174,23 @@ def _told(task: Result) -> list[str]:
     lines += [f"{'':11}{line}" for line in task.message.splitlines()]
     for hint in task.hints:
         lines.append(f"{'':11}{hint.title}")
-        lines += [f"{'':13}{line}".rstrip() for line in hint.text.splitlines()]
+        lines += [f"{'':13}{line}".rstrip() for line in _wrapped(hint.text)]
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return the lines of Markdown, long ones broken, but for those of code."""
+    lines, code = [], False
+    for line in text.splitlines():
+        if fence := line.lstrip().startswith("```"):
+            code = not code
+        if code or fence:
+            lines.append(line)
+        else:
+            item = re.match(r"\s*(?:[-*]|\d+\.)? *", line)[0]
+            lines += textwrap.wrap(
+                line, WIDTH, subsequent_indent=" " * len(item), break_long_words=False
+            ) or [""]
     return lines
 
 

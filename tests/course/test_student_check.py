@@ -248,6 +248,14 @@ def test_hints_in_other_spelling():
     assert found == (student_check.Hint("Hint 1: where", "a\nb"),)
 
 
+def test_long_lines_of_a_hint_are_broken_but_not_its_code():
+    words, code = "word " * 40, "y = " + "x + " * 40
+    lines = student_check._wrapped(f"- {words}\n\n```python\n{code}\n```\nEnd.")
+    assert all(len(line) <= student_check.WIDTH for line in lines if line != code)
+    assert lines[1].startswith("  word")
+    assert lines[-5:] == ["", "```python", code, "```", "End."]
+
+
 def test_what_a_terminal_would_obey_is_removed():
     assert clean("\x1b[1;31mred\x1b[0m\x07\r\tand\n\x9b2Jmore") == "red\tand\n2Jmore"
 
