@@ -201,7 +201,8 @@ MOVED = """async () => {
     const svg = new DOMParser().parseFromString(await view.toSVG(), "image/svg+xml");
     return [...svg.querySelectorAll("text, path, line")].map((mark) =>
       [mark.textContent, mark.getAttribute("d"), mark.getAttribute("fill")].join(" ")
-        .replace(/-?\\d+\\.\\d+/g, (number) => (+number).toFixed(1))).sort();
+        .replace(/-?\\d+\\.\\d+/g, (number) => (+number).toFixed(1))
+        .replace(/#gradient_\\d+/, "#gradient")).sort();
   };
   const faults = [];
   for (const figure of document.querySelectorAll("figure.picture")) {
