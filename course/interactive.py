@@ -12,6 +12,7 @@ import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def figure(spec: Mapping[str, Any], name: str, caption: str, alt: str) -> str:
     )
 
 
+@cache
 def script() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
     import vl_convert

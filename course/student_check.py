@@ -33,6 +33,7 @@ AGAIN = "take the exercise again from where you got it, and copy your answers in
 HINT = re.compile(
     r"<details[^>]*>\s*<summary[^>]*>(.*?)</summary>(.*?)</details>", re.DOTALL | re.IGNORECASE
 )
+WORTH = re.compile(r"^#+ .*\([^()]*\bpoints?\b[^()]*\) *$", re.MULTILINE)  # the heading of a task
 HEADING = re.compile(r"^#+ +(.+?)(?: *\([^()]*points?\b[^()]*\))? *$", re.MULTILINE)
 FILE = re.compile(r"\(\S+\.py, line (\d+)\)$")  # the kernel's own name for a cell
 NUMPYS = re.compile(r"np\.\w+\((.+)\)")  # a number as NumPy prints it
@@ -283,6 +284,34 @@ def demand_exercise(notebook: NotebookNode, path: Path) -> None:
             raise NotebookError(f"{path}: cell {number} has lost its name; {AGAIN}")
         if meta.get("grade") and cell.cell_type != "code" and not meta.get("solution"):
             raise NotebookError(f"{path}: cell {number} is a test but no code; {AGAIN}")
+    if fault := _torn(notebook):
+        raise NotebookError(f"{path}: {fault}; {AGAIN}")
+
+
+def _torn(notebook: NotebookNode) -> str | None:
+    """Return which cell of a task is missing or is there twice; None if all are as they were.
+
+    Points would go to another task: a test belongs to the answer above it.
+    """
+    tests: set[str] = set()
+    task, answered, tested = None, False, True
+    for cell in notebook.cells:
+        meta = _meta(cell)
+        if meta.get("solution"):
+            answered, tested = True, bool(meta.get("grade"))
+        elif meta.get("grade"):
+            if meta["grade_id"] in tests:
+                return f"the test {meta['grade_id']} is there twice"
+            tests.add(meta["grade_id"])
+            if task and not answered:
+                return f"the answer cell of '{task}' is missing"
+            tested = True
+        elif cell.cell_type == "markdown" and WORTH.match(cell.source.lstrip()):
+            if task and answered and not tested:
+                return f"the test of '{task}' is missing"
+            task = HEADING.match(cell.source.lstrip())[1]
+            answered, tested = False, True
+    return f"the test of '{task}' is missing" if task and not tested else None
 
 
 def _meta(cell: NotebookNode) -> dict[str, Any]:

@@ -256,6 +256,26 @@ def test_long_lines_of_a_hint_are_broken_but_not_its_code():
     assert lines[-5:] == ["", "```python", code, "```", "End."]
 
 
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
+def test_a_missing_or_copied_cell_of_a_task_is_told(path):
+    """Its points would go to another task."""
+    whole = notebooks.read(path)
+    student_check.demand_exercise(whole, path)
+    own = [student_check._meta(one) for one in whole.cells]
+    for number, meta in enumerate(own):
+        if not (meta.get("solution") or meta.get("grade")) or meta.get("solution") == meta["grade"]:
+            continue  # nothing to grade, or a written answer
+        torn = notebooks.read(path)
+        del torn.cells[number]
+        kind = "test" if meta["grade"] else "answer cell"
+        with pytest.raises(NotebookError, match=f"the {kind} of 'Task .* is missing; take the ex"):
+            student_check.demand_exercise(torn, path)
+        if meta["grade"]:
+            torn.cells[number:number] = [whole.cells[number]] * 2
+            with pytest.raises(NotebookError, match=f"the test {meta['grade_id']} is there twice"):
+                student_check.demand_exercise(torn, path)
+
+
 def test_what_a_terminal_would_obey_is_removed():
     assert clean("\x1b[1;31mred\x1b[0m\x07\r\tand\n\x9b2Jmore") == "red\tand\n2Jmore"
 
