@@ -56,7 +56,7 @@ chromium: ## install Chromium, in which tests open pages (Debian, Ubuntu)
 
 wheel: .venv/.ready ## build the course as one file for pip, in _build/wheel
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --quiet --wheel-dir _build/wheel .
-	rm -rf build
+	@rm -rf build; ls _build/wheel/*.whl
 
 lab: .venv/.ready ## open JupyterLab
 	$(BIN)/jupyter lab

@@ -12,7 +12,7 @@ def run(package: str, extra: str) -> None:
         extra: of the course's package, with which pip installs what the command needs.
     """
     try:
-        cli = import_module(f"{package}.cli")
+        import_module(f"{package}.cli").main()
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] in ("autograder", "course"):
             raise
@@ -22,4 +22,3 @@ def run(package: str, extra: str) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    cli.main()

@@ -95,17 +95,26 @@ def test_if_nothing_fits_the_packages_are_named(monkeypatch):
         install.install_missing()
 
 
-@pytest.mark.parametrize(("package", "extra"), [("course", "book"), ("autograder", "teach")])
-def test_a_command_without_its_packages_says_what_to_install(package, extra, tmp_path):
-    (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('no', name='typer')")
+@pytest.mark.parametrize(
+    ("command", "missing", "extra"),
+    [
+        (["course", "--help"], "typer", "book"),
+        (["autograder", "--help"], "typer", "teach"),
+        (["autograder", "release"], "nbgrader", "teach"),  # imported only when it is needed
+    ],
+)
+def test_a_command_without_its_packages_says_what_to_install(command, missing, extra, tmp_path):
+    (tmp_path / f"{missing}.py").write_text(f"raise ModuleNotFoundError('no', name='{missing}')")
     done = subprocess.run(
-        [sys.executable, "-m", package, "--help"],
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+    assert f"the package {missing} is missing" in done.stderr
     assert f"pip install 'cnn-rnn-course[{extra}]'" in done.stderr
 
 
