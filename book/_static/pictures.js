@@ -30,6 +30,8 @@
     view.addSignalListener("told", (_, text) => (told.textContent = text));
     describe(drawing, still.alt);
     sort(controls, spec);
+    // Buttons of one name are one group for the whole page, and two pictures may use the same name
+    for (const button of controls.querySelectorAll("[type=radio]")) button.name = `${figure.id} ${button.name}`;
     live.hidden = false;
     figure.classList.add("picture-is-live");
   }

@@ -232,3 +232,18 @@ def test_a_picture_that_was_changed_is_as_one_drawn_so_from_the_start(page, addr
     page.goto(f"{address}/notebooks/{chapter.stem}.html")
     page.wait_for_function("document.querySelectorAll('figure.picture-is-live').length > 1")
     assert page.evaluate(MOVED) == []
+
+
+@needs_browser
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_each_group_of_buttons_has_one_pressed(page, address, chapter):
+    """Two pictures of a page may have a control of the same name."""
+    page.goto(f"{address}/notebooks/{chapter.stem}.html")
+    page.wait_for_function(
+        "document.querySelectorAll('figure.picture:not(.picture-is-live)').length === 0"
+    )
+    pressed = page.evaluate(
+        """[...document.querySelectorAll(".vega-bind-radio")]
+          .map((group) => group.querySelectorAll(":checked").length)"""
+    )
+    assert set(pressed) <= {1}
