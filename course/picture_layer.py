@@ -18,9 +18,9 @@ MOST = 1e11  # parameters: a dense layer on the largest input has some less
 
 # Formulas of the chapter. Without padding `added` is 0, so both paddings share one formula.
 DERIVED = {
-    "added": "border == 'same' ? max(0, (ceil(n / stride) - 1) * stride + kernel - n) : 0",
+    "added": "frame == 'same' ? max(0, (ceil(n / step) - 1) * step + kernel - n) : 0",
     "before": "floor(added / 2)",
-    "m": "floor((n + added - kernel) / stride) + 1",
+    "m": "floor((n + added - kernel) / step) + 1",
     "n_in": "n * n * channels",
     "n_out": "m * m * filters",
     "weights": "kernel * kernel * channels * filters",
@@ -28,7 +28,7 @@ DERIVED = {
     "dense_params": "(n_in + 1) * n_out",
     "of_input": "n + ' × ' + n + ' × ' + channels",
     "of_output": "m + ' × ' + m + ' × ' + filters",
-    "size_sum": "'(' + n + ' + ' + added + ' − ' + kernel + ') / ' + stride + ', rounded down, + 1 = ' + m",
+    "size_sum": "'(' + n + ' + ' + added + ' − ' + kernel + ') / ' + step + ', rounded down, + 1 = ' + m",
     "weights_sum": "kernel + ' · ' + kernel + ' · ' + channels + ' · ' + filters + ' = '"
     " + format(weights, ',')",
     "conv_sum": "'(' + kernel + ' · ' + kernel + ' · ' + channels + ' + 1) · ' + filters + ' = '"
@@ -57,9 +57,9 @@ def layer(size: int, channels: int, kernel: int, filters: int) -> Picture:
         slider("n", 8, LARGEST, "Input size", value=size, step=4),
         radio("channels", [1, 3, 32, 64], "Input channels", value=channels),
         radio("kernel", [1, 3, 5, 7], "Kernel", value=kernel),
-        radio("stride", [1, 2, 3], "Stride"),
+        radio("step", [1, 2, 3], "Stride"),
         # Not "padding": in Vega that is the margin around the chart
-        radio("border", ["valid", "same"], "Padding"),
+        radio("frame", ["valid", "same"], "Padding"),
         radio("filters", [8, 16, 32, 64], "Filters", value=filters),
     ]
     chart = alt.concat(_shapes(), _parameters(), columns=2, spacing=30)

@@ -10,11 +10,11 @@ from pictures import number, texts, told
 from course import picture_layer
 
 SETTINGS = [
-    {"n": 28, "channels": 1, "kernel": 3, "stride": 1, "border": "valid", "filters": 32},
-    {"n": 28, "channels": 3, "kernel": 5, "stride": 2, "border": "same", "filters": 16},
-    {"n": 8, "channels": 64, "kernel": 7, "stride": 3, "border": "valid", "filters": 8},
-    {"n": 12, "channels": 32, "kernel": 1, "stride": 3, "border": "same", "filters": 8},
-    {"n": 20, "channels": 3, "kernel": 7, "stride": 2, "border": "valid", "filters": 64},
+    {"n": 28, "channels": 1, "kernel": 3, "step": 1, "frame": "valid", "filters": 32},
+    {"n": 28, "channels": 3, "kernel": 5, "step": 2, "frame": "same", "filters": 16},
+    {"n": 8, "channels": 64, "kernel": 7, "step": 3, "frame": "valid", "filters": 8},
+    {"n": 12, "channels": 32, "kernel": 1, "step": 3, "frame": "same", "filters": 8},
+    {"n": 20, "channels": 3, "kernel": 7, "step": 2, "frame": "valid", "filters": 64},
 ]
 
 
@@ -25,7 +25,7 @@ def picture():
 
 def conv(given):
     return layers.Conv2D(
-        given["filters"], given["kernel"], strides=given["stride"], padding=given["border"]
+        given["filters"], given["kernel"], strides=given["step"], padding=given["frame"]
     )
 
 
@@ -55,12 +55,10 @@ def test_shapes_and_counts_are_those_of_real_layers(picture, given):
     assert number(picture, "filters", **given) == biases.size
 
 
-SMALL = {"n": 16, "channels": 3, "kernel": 5, "stride": 2, "border": "same", "filters": 8}
+SMALL = {"n": 16, "channels": 3, "kernel": 5, "step": 2, "frame": "same", "filters": 8}
 
 
-@pytest.mark.parametrize(
-    "given", [SMALL, SMALL | {"n": 8, "kernel": 7, "border": "valid"}], ids=str
-)
+@pytest.mark.parametrize("given", [SMALL, SMALL | {"n": 8, "kernel": 7, "frame": "valid"}], ids=str)
 def test_the_dense_layer_is_a_real_one_between_the_same_shapes(picture, given):
     _, *shape_out = conv(given).compute_output_shape((None, *shape_in(given)))
     dense = layers.Dense(math.prod(shape_out))
@@ -71,13 +69,13 @@ def test_the_dense_layer_is_a_real_one_between_the_same_shapes(picture, given):
 def test_the_sizes_are_right_wherever_the_controls_stand(picture):
     controls = itertools.product((8, 28, 64), (3, 7), (1, 2, 3), ("valid", "same"))
     for n, kernel, stride, border in controls:
-        given = {"n": n, "channels": 1, "kernel": kernel, "stride": stride, "border": border}
+        given = {"n": n, "channels": 1, "kernel": kernel, "step": stride, "frame": border}
         layer = conv(given | {"filters": 8})
         assert number(picture, "m", **given) == layer.compute_output_shape((None, n, n, 1))[1]
 
 
 def test_the_drawing_says_what_the_sentence_says(picture):
-    shown = texts(picture.spec(), n=20, channels=3, kernel=5, stride=2, border="same", filters=8)
+    shown = texts(picture.spec(), n=20, channels=3, kernel=5, step=2, frame="same", filters=8)
     assert {
         "input 20 × 20 × 3",
         "output 10 × 10 × 8",
